@@ -1,0 +1,203 @@
+"""The nouns of a run, frozen: what was asked, what came back, what was decided.
+
+Every other module speaks in these words; none of them knows HTTP. A `Candidate` is built once by the worker layer
+and then only ever replaced by a copy that knows more: its answer, its cluster, its verdict and, last, its fate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Message: TypeAlias = dict[str, object]
+"""One message of a conversation as OpenAI's API writes it: `role`, `content`, and what else came with it."""
+
+
+class Fate(StrEnum):
+    """What became of a candidate; every token of a run is booked under one of these, or under `VERIFIER`."""
+
+    SELECTED = "selected"
+    COUNTED = "counted"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    VERIFIER = "verifier"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one or more model calls, as the workers counted them. `cached` prompt tokens are part of `prompt`."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """Return the sum of both."""
+        return Usage(
+            prompt=self.prompt + other.prompt,
+            cached=self.cached + other.cached,
+            completion=self.completion + other.completion,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A function call that a model asked for; `arguments` is the JSON text exactly as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a model said: its text without the thinking, the thinking, and the tools that it called."""
+
+    text: str = ""
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+AnswerKind = Literal["math", "choice", "json", "tool_call", "code", "text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was extracted from a candidate and is compared.
+
+    `text` is what people are shown. Answers of one kind with the same `key` are equivalent; those with different
+    keys may still be (`1/2` and `0.5`), which `app.answers.equivalence` decides.
+    """
+
+    kind: AnswerKind
+    text: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the caller asked: the conversation, and the shape that it wants the answer in."""
+
+    messages: Sequence[Message]
+    wants_json: bool = False
+
+    @property
+    def text(self) -> str:
+        """The text of the last user message; empty where there is none."""
+        for message in reversed(self.messages):
+            if message.get("role") == "user":
+                return plain_text(message.get("content"))
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A verifier's judgement of one candidate. `score` lies in 0..1; `feedback` is meant for the model to read.
+
+    A verifier that breaks gives `error`: neither a pass nor a fail, and visible as what it is.
+    """
+
+    status: Literal["pass", "fail", "abstain", "error"]
+    score: float | None = None
+    feedback: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One candidate that a strategy wants drawn.
+
+    `shown` are earlier candidates that the model gets to see, in the order of their drawing. `previous` are the
+    earlier ones that the new candidate is compared with, whether it saw them or not. `avoid` says that the ones
+    shown were not good enough, and that something else is wanted.
+    """
+
+    round: int = 0
+    chain: int = 0
+    shown: tuple[Candidate, ...] = ()
+    previous: tuple[Candidate, ...] = ()
+    avoid: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One completion and all that is known of it so far.
+
+    Candidates are numbered from 0 in the order in which they were asked for, never in the order of arrival, so
+    that rules which break ties by `index` don't depend on the workers' timing. `failure` is the cause where there
+    is no completion; `rejection` says why a completion doesn't count.
+    """
+
+    index: int
+    round: int = 0
+    chain: int = 0
+    worker: str | None = None
+    reply: Reply = field(default_factory=Reply)
+    finish_reason: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    latency_ms: float = 0.0
+    answer: Answer | None = None
+    cluster: int | None = None
+    verdict: Verdict | None = None
+    similarity_to_previous: float | None = None
+    copy_ratio: float = 0.0
+    failure: str | None = None
+    rejection: str | None = None
+    fate: Fate | None = None
+    logprobs: tuple[object, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The name of the candidate within its run: `c0`, `c1`, ..."""
+        return f"c{self.index}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the model came to an end by itself (a `finish_reason` arrived)."""
+        return self.finish_reason is not None and self.failure is None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the candidate finished and nothing rejected it."""
+        return self.finished and self.rejection is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an aggregator chose.
+
+    `ranking` holds every candidate that could be returned, best first, so that a request for several answers takes
+    its head; `winner` is its first. `votes` are those of the winner's cluster out of `of` (weights may be
+    fractions), `margin` the winner's votes less the runner-up's, `tied` whether the tie rule had to decide.
+    """
+
+    aggregator: str
+    ranking: tuple[Candidate, ...]
+    votes: float
+    of: float
+    margin: float
+    tied: bool
+
+    @property
+    def winner(self) -> Candidate:
+        """The candidate that was chosen."""
+        return self.ranking[0]
+
+    @property
+    def agreement(self) -> float:
+        """The winner's votes over the votes cast, in 0..1; 0 where nobody voted."""
+        return self.votes / self.of if self.of else 0.0
+
+
+def plain_text(content: object) -> str:
+    """Return the text of a message's content, whether it is a string or OpenAI's list of parts."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        parts = (part.get("text") for part in content if isinstance(part, dict))  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return "\n".join(part for part in parts if isinstance(part, str))  # pyright: ignore[reportUnknownVariableType]
+    return ""

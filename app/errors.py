@@ -1,0 +1,178 @@
+"""Every way in which Quorum fails, as one tree; each class owns its HTTP status and code.
+
+    QuorumError
+      ├─ InvalidRequestError     400 invalid_request
+      │    ├─ InvalidStrategyError   400 invalid_strategy
+      │    ├─ BudgetTooSmallError    400 budget_too_small
+      │    └─ RequestTooLargeError   413 request_too_large
+      ├─ InvalidKeyError         401 invalid_api_key
+      ├─ ForbiddenError          403 forbidden
+      ├─ NotFoundError           404 not_found
+      │    └─ ModelNotFoundError     404 model_not_found
+      ├─ WorkerRefusedError      the worker's own 4xx
+      ├─ AllCandidatesFailedError    502 all_candidates_failed
+      ├─ UnavailableError        503
+      │    ├─ OverloadedError        503 overloaded
+      │    └─ NoWorkerError          503 no_worker
+      ├─ DeadlineExceededError   504 deadline_exceeded
+      └─ CandidateError          one candidate's failure; siblings go on, so it never reaches a client as such
+           ├─ WorkerStatusError      the worker answered with an error status
+           ├─ WorkerUnreachableError no connection, or cut before an answer
+           ├─ WorkerStalledError     no bytes for longer than the idle time-out
+           └─ WorkerGarbageError     an answer that is not the protocol's, or ends without a `finish_reason`
+
+`app.api.failures` is the one place where they become responses.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class QuorumError(Exception):
+    """A failure with a message that says what to change.
+
+    `param` is the path of the field at fault, as `strategy.n`; `retry_after_s` becomes the header of that name.
+    """
+
+    status: int = 500
+    type: ClassVar[str] = "server_error"
+    code: str | None = "internal_error"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+class InvalidRequestError(QuorumError):
+    """The request can't be read or contradicts itself."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_request"
+
+
+class InvalidStrategyError(InvalidRequestError):
+    """The strategy, or a part of it, is not one that Quorum knows or can run."""
+
+    code = "invalid_strategy"
+
+
+class BudgetTooSmallError(InvalidRequestError):
+    """Not even one candidate fits into the budget."""
+
+    code = "budget_too_small"
+
+
+class RequestTooLargeError(InvalidRequestError):
+    """The body or its messages are over the server's limit."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class InvalidKeyError(QuorumError):
+    """The API key is missing or unknown."""
+
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class ForbiddenError(QuorumError):
+    """The key is known and may not do this."""
+
+    status = 403
+    type = "permission_error"
+    code = "forbidden"
+
+
+class NotFoundError(QuorumError):
+    """There is nothing under this name."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class ModelNotFoundError(NotFoundError):
+    """No worker serves the model."""
+
+    code = "model_not_found"
+
+
+class WorkerRefusedError(QuorumError):
+    """The worker said that the request itself is wrong: its status, type and code are passed on."""
+
+    type = "invalid_request_error"
+
+    def __init__(self, message: str, *, status: int, code: str | None, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.status = status
+        self.code = code
+
+
+class AllCandidatesFailedError(QuorumError):
+    """Fewer candidates than needed came to an end; the message lists each cause."""
+
+    status = 502
+    code = "all_candidates_failed"
+
+
+class UnavailableError(QuorumError):
+    """The request can't be served now; trying again later may help."""
+
+    status = 503
+    code = "unavailable"
+
+
+class OverloadedError(UnavailableError):
+    """Too much is in flight already."""
+
+    code = "overloaded"
+
+
+class NoWorkerError(UnavailableError):
+    """No worker can serve at the moment."""
+
+    code = "no_worker"
+
+
+class DeadlineExceededError(QuorumError):
+    """Nothing finished in time."""
+
+    status = 504
+    code = "deadline_exceeded"
+
+
+class CandidateError(QuorumError):
+    """One candidate failed; the others decide."""
+
+    status = 502
+    code = "candidate_failed"
+
+
+class WorkerStatusError(CandidateError):
+    """The worker answered with an error status, or sent an error in its stream.
+
+    `worker_status` is that status; `body` holds the fields of OpenAI's error object as far as they were there.
+    """
+
+    def __init__(self, message: str, *, worker_status: int, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.worker_status = worker_status
+        self.worker_code = code
+
+
+class WorkerUnreachableError(CandidateError):
+    """The worker could not be reached, or the connection broke."""
+
+
+class WorkerStalledError(CandidateError):
+    """The worker sent nothing for longer than the idle time-out."""
+
+
+class WorkerGarbageError(CandidateError):
+    """What the worker sent is not the protocol, or ended without a `finish_reason`."""

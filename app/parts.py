@@ -1,0 +1,55 @@
+"""Parts: the strategies, stop rules, aggregators, verifiers and answers that a request can name.
+
+A part is one file in its package: a frozen pydantic class whose `type: Literal[...]` is its name, whose fields are
+its parameters and whose docstring says what it does and where it comes from. `variants` finds the classes and
+`named_union` makes of them the one type that a request is validated against, so that a new file is all it takes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Annotated, Any, TypeVar, Union
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+P = TypeVar("P", bound="Part")
+
+
+class Part(BaseModel):
+    """One named, parameterised piece of a strategy spec; subclasses narrow `type` to their own name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+
+
+def variants(package: str, base: type[P]) -> tuple[type[P], ...]:
+    """Return the subclasses of `base` that name a `type`, from every module of `package`, sorted by that name."""
+    root = importlib.import_module(package)
+    for module in pkgutil.iter_modules(root.__path__, f"{package}."):
+        importlib.import_module(module.name)
+    return tuple(sorted((part for part in _descendants(base) if part.model_fields["type"].default), key=type_name))
+
+
+def type_name(part: type[Part]) -> str:
+    """Return the name by which requests call for this part."""
+    return str(part.model_fields["type"].default)
+
+
+def named_union(parts: tuple[type[Part], ...]) -> Any:  # noqa: ANN401 - a type built at run time has no static type
+    """Return the discriminated union of `parts`; a bare name stands for the part with its defaults."""
+    return Annotated[Union[parts], Field(discriminator="type"), BeforeValidator(_expand_name)]  # noqa: UP007
+
+
+def _descendants(base: type[P]) -> list[type[P]]:
+    """Return the proper subclasses of `base` at every depth."""
+    found: list[type[P]] = []
+    for child in base.__subclasses__():
+        found += [child, *_descendants(child)]
+    return found
+
+
+def _expand_name(value: object) -> object:
+    """Write `"majority"` as `{"type": "majority"}`."""
+    return {"type": value} if isinstance(value, str) else value
