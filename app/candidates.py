@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,6 +108,16 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a candidate has no completion. `status` is the HTTP status where the worker gave one, else None."""
+
+    message: str
+    status: int | None = None
+    code: str | None = None
+    param: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """One candidate that a strategy wants drawn.
 
@@ -145,10 +155,10 @@ class Candidate:
     verdict: Verdict | None = None
     similarity_to_previous: float | None = None
     copy_ratio: float = 0.0
-    failure: str | None = None
+    failure: Failure | None = None
     rejection: str | None = None
     fate: Fate | None = None
-    logprobs: tuple[object, ...] = ()
+    logprobs: tuple[bytes, ...] = ()
 
     @property
     def id(self) -> str:
@@ -193,11 +203,16 @@ class Decision:
         return self.votes / self.of if self.of else 0.0
 
 
+def content_parts(content: object) -> list[object] | None:
+    """Return the parts of a message's content where it is a list of parts, else None."""
+    return cast("list[object]", content) if isinstance(content, list) else None
+
+
 def plain_text(content: object) -> str:
     """Return the text of a message's content, whether it is a string or OpenAI's list of parts."""
     if isinstance(content, str):
         return content
-    if isinstance(content, list):
-        parts = (part.get("text") for part in content if isinstance(part, dict))  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        return "\n".join(part for part in parts if isinstance(part, str))  # pyright: ignore[reportUnknownVariableType]
-    return ""
+    texts = (
+        cast("dict[str, object]", part).get("text") for part in content_parts(content) or () if isinstance(part, dict)
+    )
+    return "\n".join(text for text in texts if isinstance(text, str))

@@ -17,7 +17,8 @@
       ├─ DeadlineExceededError   504 deadline_exceeded
       └─ CandidateError          one candidate's failure; siblings go on, so it never reaches a client as such
            ├─ WorkerStatusError      the worker answered with an error status
-           ├─ WorkerUnreachableError no connection, or cut before an answer
+           ├─ WorkerUnreachableError no connection to the worker
+           ├─ WorkerCutError         the connection broke before the answer's end
            ├─ WorkerStalledError     no bytes for longer than the idle time-out
            └─ WorkerGarbageError     an answer that is not the protocol's, or ends without a `finish_reason`
 
@@ -167,7 +168,11 @@ class WorkerStatusError(CandidateError):
 
 
 class WorkerUnreachableError(CandidateError):
-    """The worker could not be reached, or the connection broke."""
+    """No connection to the worker could be made."""
+
+
+class WorkerCutError(CandidateError):
+    """The connection broke before the answer had come to its end."""
 
 
 class WorkerStalledError(CandidateError):

@@ -17,11 +17,18 @@ P = TypeVar("P", bound="Part")
 
 
 class Part(BaseModel):
-    """One named, parameterised piece of a strategy spec; subclasses narrow `type` to their own name."""
+    """One named, parameterised piece of a strategy spec; a subclass that declares `type` can be named by requests."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    type: str
+    @property
+    def name(self) -> str:
+        """The part's `type`."""
+        return type_name(type(self))
+
+    def spec(self) -> dict[str, object]:
+        """Return the part as a request would write it, its `type` first and every parameter spelled out."""
+        return {"type": self.name, **self.model_dump(mode="json", by_alias=True)}
 
 
 def variants(package: str, base: type[P]) -> tuple[type[P], ...]:
@@ -29,7 +36,7 @@ def variants(package: str, base: type[P]) -> tuple[type[P], ...]:
     root = importlib.import_module(package)
     for module in pkgutil.iter_modules(root.__path__, f"{package}."):
         importlib.import_module(module.name)
-    return tuple(sorted((part for part in _descendants(base) if part.model_fields["type"].default), key=type_name))
+    return tuple(sorted((part for part in _descendants(base) if _is_named(part)), key=type_name))
 
 
 def type_name(part: type[Part]) -> str:
@@ -40,6 +47,11 @@ def type_name(part: type[Part]) -> str:
 def named_union(parts: tuple[type[Part], ...]) -> Any:  # noqa: ANN401 - a type built at run time has no static type
     """Return the discriminated union of `parts`; a bare name stands for the part with its defaults."""
     return Annotated[Union[parts], Field(discriminator="type"), BeforeValidator(_expand_name)]  # noqa: UP007
+
+
+def _is_named(part: type[Part]) -> bool:
+    """Whether the class is a part that requests can name, and not a base that parts share."""
+    return "type" in part.model_fields
 
 
 def _descendants(base: type[P]) -> list[type[P]]:

@@ -1,0 +1,73 @@
+"""What every aggregator has in common: it turns candidates into a decision."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar
+
+from app.candidates import Decision
+from app.parts import Part
+from app.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.candidates import Candidate
+
+
+class Aggregator(Part):
+    """Chooses among candidates; pure, so the same candidates give the same decision in every order of arrival.
+
+    A subclass says how much a candidate's vote weighs (`weight`, at most 1) and, where it isn't the vote that
+    decides, in which order it prefers candidates (`order`) and when that can't change any more (`settled`).
+    """
+
+    needs_score: ClassVar[bool] = False
+    """Whether it is meaningless without a verifier that scores."""
+
+    heaviest: ClassVar[Fraction] = Fraction(1)
+    """The most that one vote can weigh."""
+
+    def weight(self, candidate: Candidate) -> Fraction:  # noqa: ARG002 - subclasses look at it
+        """Return the weight of this candidate's vote, in 0..1."""
+        return Fraction(1)
+
+    def order(self, pool: Sequence[Candidate], tally: Tally) -> tuple[list[Candidate], bool]:
+        """Return the pool, best first, and whether only the tie rule made the first one the winner."""
+        raise NotImplementedError
+
+    def settled(self, pool: Sequence[Candidate], tally: Tally, waiting: Sequence[int]) -> bool:
+        """Whether nothing that the candidates numbered `waiting` may turn out to be can change the winning answer."""
+        raise NotImplementedError
+
+    def decide(self, pool: Sequence[Candidate]) -> Decision:
+        """Return the decision over `pool`, which must not be empty."""
+        tally = self.count(pool)
+        ranking, tied = self.order(pool, tally)
+        votes = {cluster: float(weight) for cluster, weight in tally.votes.items()}
+        own = votes.pop(ranking[0].cluster, 0.0) if ranking[0].cluster is not None else 0.0
+        return Decision(
+            aggregator=self.name,
+            ranking=tuple(ranking),
+            votes=own,
+            of=float(tally.total),
+            margin=own - max(votes.values(), default=0.0),
+            tied=tied,
+        )
+
+    def count(self, pool: Sequence[Candidate]) -> Tally:
+        """Return the vote of `pool`; candidates without an answer don't vote."""
+        tally = Tally()
+        for candidate in pool:
+            self.cast(candidate, tally)
+        return tally
+
+    def cast(self, candidate: Candidate, tally: Tally) -> None:
+        """Add one candidate's vote to `tally`."""
+        if candidate.cluster is not None:
+            tally.add(candidate.cluster, candidate.index, self.weight(candidate))
+
+
+def by_index(pool: Sequence[Candidate]) -> list[Candidate]:
+    """Return the pool in the order in which its candidates were asked for."""
+    return sorted(pool, key=lambda candidate: candidate.index)

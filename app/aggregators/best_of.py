@@ -1,0 +1,43 @@
+"""Aggregator `best_of`: the candidate with the highest score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from app.aggregators.base import Aggregator, by_index
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.candidates import Candidate
+    from app.tally import Tally
+
+PERFECT = 1.0
+
+
+class BestOf(Aggregator):
+    """Best-of-N by the verifiers' score (Cobbe et al., arXiv 2110.14168); ties go to the candidate asked for first.
+
+    Candidates without a score come last. `tied` is reported where another answer has the winner's score.
+    """
+
+    type: Literal["best_of"] = "best_of"
+
+    needs_score: ClassVar[bool] = True
+
+    def order(self, pool: Sequence[Candidate], tally: Tally) -> tuple[list[Candidate], bool]:  # noqa: ARG002
+        """Return the pool by score, then by index."""
+        ranking = sorted(by_index(pool), key=lambda candidate: -_score(candidate))
+        best = ranking[0]
+        rivals = (c for c in ranking[1:] if _score(c) == _score(best))
+        return ranking, any(c.cluster is None or c.cluster != best.cluster for c in rivals)
+
+    def settled(self, pool: Sequence[Candidate], tally: Tally, waiting: Sequence[int]) -> bool:  # noqa: ARG002
+        """Whether a perfect score stands before everything that is still to come."""
+        return not waiting or any(_score(c) == PERFECT and c.index < min(waiting) for c in pool)
+
+
+def _score(candidate: Candidate) -> float:
+    """Return the candidate's score; -1 where it has none."""
+    score = candidate.verdict.score if candidate.verdict else None
+    return -1.0 if score is None else score

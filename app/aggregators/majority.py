@@ -1,0 +1,13 @@
+"""Aggregator `majority`: one candidate, one vote."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from app.aggregators.voting import Voting
+
+
+class Majority(Voting):
+    """The answer that most candidates give: self-consistency (Wang et al., arXiv 2203.11171)."""
+
+    type: Literal["majority"] = "majority"

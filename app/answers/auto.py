@@ -1,0 +1,118 @@
+"""Answer `auto`: the extractor that suits the question and the reply."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from app.answers.base import Extractor
+from app.answers.code import Code
+from app.answers.json import Json
+from app.answers.number import Number
+from app.answers.reading.braces import last_box
+from app.answers.reading.fences import fenced_blocks
+from app.answers.reading.mathematics import is_plain, math_answer
+from app.answers.reading.numbers import first_number
+from app.answers.reading.options import chosen, listed
+from app.answers.reading.phrases import announced
+from app.answers.reading.prose import text_answer
+from app.answers.text import Text
+from app.answers.tool_call import ToolCalls
+from app.candidates import Answer
+
+if TYPE_CHECKING:
+    from app.candidates import Question, Reply
+
+_MAX_QUESTION = 20_000
+_ASKS_QUANTITY = re.compile(
+    r"\bhow (?:many|much|far|long|old|tall|fast|often|high|heavy|deep|wide)\b"
+    r"|\bpercent|\b(?:calculate|compute|evaluate|solve)\b"
+    r"|\b(?:what|find|determine|give|state)\b(?: is| are| me)? (?:the |a )?"
+    r"(?:total |average |mean |least |greatest |smallest |largest |maximum |minimum |exact )?"
+    r"(?:number|sum|product|difference|quotient|value|amount|area|volume|perimeter|length|probability|remainder)\b",
+    re.IGNORECASE,
+)
+_ASKS_PROSE = re.compile(
+    r"\b(?:essay|story|poem|haiku|song|letter|e-?mail|paragraph|sentences?|summar(?:y|i[sz]e)|translate|rewrite|article"
+    r"|blog|tweet|outline|describe|explain|discuss|compare|brainstorm|capital)\b",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"[a-z' -]++", re.ASCII)
+_MIN_WORD = 4
+_EXPRESSION = re.compile(r"[\\^=<>+{}\[\]]|\d\s*[*/-]|^\(|^[A-Za-z]$")
+_MAX_WORDS = 6
+_EVASIVE = re.compile(r"(?:not|that|to|because|unclear|unknown|as|in|given|found|obtained|if|when)\b", re.IGNORECASE)
+
+
+class Auto(Extractor):
+    r"""Whatever answer the reply gives: the first of these that is there.
+
+    1. calls of tools, as `tool_call`;
+    2. where the question wants JSON, the document, as `json`, or else no answer;
+    3. where the question lists options `(A) ... (B) ...`, the letter that is chosen, also in a box, as `choice`;
+    4. what stands in the last `\boxed{}`, as mathematics, or as `text` if it is words;
+    5. the value of a phrase like `the answer is` or `#### `: a number or an expression as mathematics, up to six words
+       as `text`;
+    6. a fenced block, as `code`;
+    7. where the question asks for a quantity (`how many`, `calculate`; or it holds a digit and doesn't ask for prose),
+       the last number, as `number` finds it;
+    8. the whole reply, as `text`.
+
+    So a stray number of an essay is never taken for its answer, and candidates that put the same answer differently,
+    `\boxed{42}` and `the answer is 42.`, agree.
+    """
+
+    type: Literal["auto"] = "auto"
+
+    def extract(self, reply: Reply, question: Question) -> Answer | None:
+        """Return the answer; None where the reply is blank, or lacks the JSON that was asked for."""
+        if reply.tool_calls:
+            return ToolCalls().extract(reply, question)
+        if question.wants_json:
+            return Json().extract(reply, question)
+        return _stated(reply.text, question) or _implied(reply, question)
+
+
+def _stated(text: str, question: Question) -> Answer | None:
+    """Return the answer that is announced as one: a chosen option, a box, a phrase."""
+    options = listed(question.text)
+    if options and (label := chosen(text, options)):
+        return Answer(kind="choice", text=label, key=label)
+    if (box := last_box(text)) is not None:
+        answer = math_answer(box, question)
+        return _words(answer) or answer
+    value = announced(text)
+    return _valued(value, question) if value else None
+
+
+def _implied(reply: Reply, question: Question) -> Answer | None:
+    """Return what the reply as a whole amounts to: a program, a number, or a text."""
+    if any(block.code.strip() for block in fenced_blocks(reply.text)):
+        return Code().extract(reply, question)
+    number = Number().extract(reply, question) if _asks_quantity(question) else None
+    return number or Text().extract(reply, question)
+
+
+def _asks_quantity(question: Question) -> bool:
+    text = question.text[-_MAX_QUESTION:]
+    has_digit = any("0" <= character <= "9" for character in text)
+    return bool(_ASKS_QUANTITY.search(text)) or (has_digit and not _ASKS_PROSE.search(text))
+
+
+def _valued(value: str, question: Question) -> Answer | None:
+    """Return the answer of an announced value; None where that is no answer but a sentence that goes on."""
+    answer = math_answer(value, question)
+    if is_plain(answer.key) or _EXPRESSION.search(value):
+        return answer
+    number = first_number(value)
+    if number and value.startswith(number):
+        return math_answer(number, question)
+    if _EVASIVE.match(value) or len(value.split()) > _MAX_WORDS:
+        return None
+    return text_answer(value)
+
+
+def _words(answer: Answer) -> Answer | None:
+    """Return a boxed answer that is words and not a product of variables as the text that it is."""
+    words = answer.key.split() if _WORDS.fullmatch(answer.key) else []
+    return text_answer(answer.key) if any(len(word) >= _MIN_WORD or word in {"yes", "no"} for word in words) else None

@@ -1,0 +1,46 @@
+"""Answer `choice`: a letter of a multiple choice."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from app.answers.base import Extractor
+from app.answers.reading.options import chosen, listed
+from app.candidates import Answer
+
+if TYPE_CHECKING:
+    from app.candidates import Question, Reply
+
+_Option = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
+_DEFAULT = dict.fromkeys("ABCDEFGHIJ", "")
+
+
+class Choice(Extractor):
+    r"""The letter that the reply chooses: `(B)`, `Answer: B`, `**B**`, `the correct option is B`, `\boxed{B}`.
+
+    An option's whole text stands for its letter. Options are those of `choices`, or else those that the question lists,
+    or else A to J.
+    """
+
+    type: Literal["choice"] = "choice"
+    choices: tuple[_Option, ...] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=26,
+        description="The letters that may be chosen, or the texts of the options A, B, C, ...",
+    )
+
+    def extract(self, reply: Reply, question: Question) -> Answer | None:
+        """Return the letter; None where the reply doesn't choose one of the options."""
+        label = chosen(reply.text, self._options(question))
+        return None if label is None else Answer(kind="choice", text=label, key=label)
+
+    def _options(self, question: Question) -> dict[str, str]:
+        if self.choices is None:
+            return listed(question.text) or _DEFAULT
+        if all(len(choice) == 1 and choice.isalpha() for choice in self.choices):
+            return {choice.upper(): "" for choice in self.choices}
+        return dict(zip(string.ascii_uppercase, self.choices, strict=False))

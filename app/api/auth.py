@@ -1,0 +1,32 @@
+"""API keys: a bearer token that is one of the configured keys; without configured keys, everybody may in."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.errors import InvalidKeyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import Request
+
+SCHEME = "bearer "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gatekeeper:
+    """Checks the key of each request in constant time."""
+
+    keys: Sequence[bytes]
+
+    async def __call__(self, request: Request) -> None:
+        """Let the request pass. Raises `InvalidKeyError`."""
+        if not self.keys:
+            return
+        header = request.headers.get("authorization", "")
+        given = header[len(SCHEME) :].strip().encode() if header.lower().startswith(SCHEME) else b""
+        if not any([hmac.compare_digest(given, key) for key in self.keys]):  # noqa: C419 - look at every key, always
+            raise InvalidKeyError("give a valid API key in the header `Authorization: Bearer KEY`")

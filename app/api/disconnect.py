@@ -1,0 +1,60 @@
+"""Work that ends when nobody waits for it: a request is raced against the client's going away.
+
+uvicorn tells of a client that has gone only to whoever asks, and cancels nothing by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from app.errors import QuorumError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from starlette.types import Receive
+
+R = TypeVar("R")
+
+GONE = "http.disconnect"
+
+
+class ClientGoneError(QuorumError):
+    """The client went away; there's nobody to tell."""
+
+    status = 499
+    code = "client_gone"
+
+
+async def while_connected(receive: Receive, work: Coroutine[None, None, R], *beside: Coroutine[None, None, None]) -> R:
+    """Return the result of `work`, or raise what it raises; cancel it and raise `ClientGoneError` once the client goes.
+
+    The request's body must have been read, so that nothing but the disconnection is left to receive. What is to go
+    on `beside` the work is cancelled with its end.
+    """
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(_caught(work))
+        companions = [group.create_task(_cancel_when_gone(receive, task)), *map(group.create_task, beside)]
+        for companion in companions:
+            task.add_done_callback(lambda _, companion=companion: companion.cancel())
+    if task.cancelled():
+        raise ClientGoneError("the client went away")
+    result, error = task.result()
+    if error is not None:
+        raise error
+    return result  # pyright: ignore[reportReturnType] - there is a result where there is no error
+
+
+async def _caught(work: Coroutine[None, None, R]) -> tuple[R | None, QuorumError | None]:
+    """Return a typed error as a value: a task group would wrap it."""
+    try:
+        return await work, None
+    except QuorumError as error:
+        return None, error
+
+
+async def _cancel_when_gone(receive: Receive, task: asyncio.Task[R]) -> None:
+    while (await receive())["type"] != GONE:
+        pass
+    task.cancel()

@@ -1,0 +1,57 @@
+"""The one boundary at which errors become responses: OpenAI's body, the documented status, never a stack trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.errors import InvalidRequestError, NotFoundError, QuorumError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import Request
+
+log = structlog.stdlib.get_logger(__name__)
+
+INTERNAL = QuorumError("an internal error occurred; the server's log tells more")
+
+
+def error_body(error: QuorumError) -> dict[str, object]:
+    """Return OpenAI's error body."""
+    return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
+
+
+def error_response(error: QuorumError, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the response for `error`."""
+    sent = dict(headers or {})
+    if error.retry_after_s is not None:
+        sent["Retry-After"] = str(error.retry_after_s)
+    body = msgspec.json.encode(error_body(error))
+    return Response(body, status_code=error.status, headers=sent, media_type="application/json")
+
+
+async def on_quorum_error(_request: Request, error: Exception) -> Response:
+    """Answer with a typed error's own status and code."""
+    return error_response(error if isinstance(error, QuorumError) else INTERNAL)
+
+
+async def on_http_error(_request: Request, error: Exception) -> Response:
+    """Answer what the router refused: an unknown path, or a method that the path doesn't have."""
+    if not isinstance(error, HTTPException):
+        return error_response(INTERNAL)
+    if error.status_code == NotFoundError.status:
+        return error_response(NotFoundError("there is nothing at this path"))
+    refused = InvalidRequestError(str(error.detail))
+    refused.status = error.status_code
+    return error_response(refused, error.headers)
+
+
+async def on_unexpected_error(request: Request, error: Exception) -> Response:
+    """Answer a fault of ours without a word about its inside."""
+    log.error("internal error", path=request.url.path, exc_info=error)
+    return error_response(INTERNAL)

@@ -1,0 +1,117 @@
+"""From a request's bytes to a job: everything that can be wrong with a request is found here."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.api.schemas import StreamOptions, read_json, read_request
+from app.errors import InvalidRequestError, InvalidStrategyError, RequestTooLargeError
+from app.job import Job
+from app.strategies.single import Single
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from app.api.schemas import ChatRequest
+    from app.api.selection import Selector
+    from app.settings import Limits
+    from app.strategies.base import Strategy
+    from app.workers.pool import Pool
+
+STRATEGY_HEADER = "X-Quorum-Strategy"
+OURS = frozenset({"model", "messages", "strategy", "n", "stream", "stream_options"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """One request, understood: the job, and how its answer is to be sent."""
+
+    job: Job
+    stream: bool
+    options: StreamOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Takes requests in."""
+
+    selector: Selector
+    limits: Limits
+    pool: Pool
+
+    async def take(self, request: Request) -> Intake:
+        """Return the request as a job. Raises the 4xx errors of `app.errors`."""
+        arrived = asyncio.get_running_loop().time()
+        body = read_json(await self._body(request))
+        chat = read_request(body)
+        self._check_size(chat)
+        selection = self.selector.select(
+            model=chat.model,
+            body=body.get("strategy"),
+            header=request.headers.get(STRATEGY_HEADER),
+            serves=self.pool.knows,
+        )
+        strategy, answers = self._answers(selection.strategy, chat.n)
+        self._check_width(strategy)
+        own_limit = strategy.budget.deadline_s
+        messages = body["messages"]
+        job = Job(
+            run_id=f"run_{uuid.uuid4().hex}",
+            model=selection.model,
+            messages=messages,  # pyright: ignore[reportArgumentType] - a list of objects: `chat` has validated it
+            strategy=strategy,
+            selected_by=selection.selected_by,
+            arrived=arrived,
+            deadline_s=min(self.limits.deadline_s, own_limit or self.limits.deadline_s),
+            answers=answers,
+            fields={name: value for name, value in body.items() if name not in OURS and value is not None},
+            live=bool(chat.stream) and isinstance(strategy, Single),
+        )
+        return Intake(job=job, stream=bool(chat.stream), options=chat.stream_options or StreamOptions())
+
+    async def _body(self, request: Request) -> bytes:
+        """Return the body, or refuse it as soon as it is over the limit."""
+        limit = self.limits.max_body_bytes
+        declared = request.headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > limit:
+            raise RequestTooLargeError(f"the body has {declared} bytes; at most {limit} are taken")
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > limit:
+                raise RequestTooLargeError(f"the body is larger than {limit} bytes")
+        return bytes(body)
+
+    def _check_size(self, chat: ChatRequest) -> None:
+        if len(chat.messages) > self.limits.max_messages:
+            raise RequestTooLargeError(
+                f"{len(chat.messages)} messages; at most {self.limits.max_messages} are taken", param="messages"
+            )
+        characters = sum(len(one.content) for one in chat.messages if isinstance(one.content, str))
+        if characters > self.limits.max_message_chars:
+            raise RequestTooLargeError(
+                f"the messages have {characters} characters; at most {self.limits.max_message_chars} are taken",
+                param="messages",
+            )
+
+    @staticmethod
+    def _answers(strategy: Strategy, n: int | None) -> tuple[Strategy, int]:
+        """Return the strategy and how many answers to return, by the request's `n`."""
+        if isinstance(strategy, Single):
+            strategy = strategy if n is None else strategy.model_copy(update={"n": n})
+            return strategy, strategy.n
+        if n is not None and n > strategy.draws:
+            raise InvalidRequestError(
+                f"n is {n}, but strategy {strategy.name!r} draws at most {strategy.draws} candidates", param="n"
+            )
+        return strategy, n or 1
+
+    def _check_width(self, strategy: Strategy) -> None:
+        if strategy.draws > self.limits.max_candidates:
+            raise InvalidStrategyError(
+                f"the strategy draws up to {strategy.draws} candidates, over the limit of {self.limits.max_candidates}",
+                param="strategy",
+            )

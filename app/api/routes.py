@@ -1,0 +1,117 @@
+"""The paths of the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from app.api import catalogue, render
+from app.api.disconnect import while_connected
+from app.api.stream import EventStream
+from app.errors import NotFoundError, NoWorkerError
+from app.estimate import worst_case
+from app.events import Nobody
+
+if TYPE_CHECKING:
+    from app.api.intake import Intake
+    from app.api.service import Service
+    from app.events import Observer
+    from app.outcome import Outcome
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def service_of(request: Request) -> Service:
+    """Return the server's parts."""
+    return request.app.state.service
+
+
+async def admitted(request: Request) -> None:
+    """Let only requests with a valid key pass. Raises `InvalidKeyError`."""
+    await service_of(request).gatekeeper(request)
+
+
+api = APIRouter(prefix="/v1", dependencies=[Depends(admitted)])
+probes = APIRouter()
+
+
+@api.post("/chat/completions", openapi_extra=catalogue.CHAT_BODY)
+async def create_chat_completion(request: Request, dry_run: Annotated[bool, Query()] = False) -> Response:  # noqa: FBT002 - a query parameter
+    """Answer a conversation under a strategy."""
+    service = service_of(request)
+    intake = await service.desk.take(request)
+    if dry_run:
+        return _dry_run(service, intake)
+    headers = {"X-Quorum-Run-Id": intake.job.run_id, "X-Quorum-Strategy": intake.job.strategy.name}
+    if intake.stream:
+
+        async def execute(observer: Observer) -> Outcome:
+            outcome, _ = await service.execute(intake.job, observer)
+            return outcome
+
+        return EventStream(intake, execute, headers)
+    _, record = await while_connected(request.receive, service.execute(intake.job, Nobody()))
+    return Response(record, media_type="application/json", headers=headers)
+
+
+@api.get("/models")
+async def list_models(request: Request) -> Response:
+    """Return the models that workers serve now."""
+    models = service_of(request).pool.models()
+    rows = [
+        {"id": name, "object": "model", "created": model.created, "owned_by": model.owned_by or "quorum"}
+        for name, model in sorted(models.items())
+    ]
+    return _json({"object": "list", "data": rows})
+
+
+@api.get("/strategies")
+async def list_strategies(request: Request) -> Response:
+    """Return every part that a spec can name, each with its JSON schema, and the presets."""
+    return _json(catalogue.parts(service_of(request).desk.selector))
+
+
+@api.get("/runs/{run_id}")
+async def get_run(request: Request, run_id: str) -> Response:
+    """Return a recent run as its response was. Raises `NotFoundError`."""
+    record = await service_of(request).runs.get(run_id)
+    if record is None:
+        raise NotFoundError(f"there is no run {run_id[:100]!r}, or it is too long ago", param="run_id")
+    return Response(record, media_type="application/json")
+
+
+@probes.get("/healthz")
+async def healthz() -> Response:
+    """Say that the process is alive."""
+    return _json({"status": "ok"})
+
+
+@probes.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """Say that a worker can serve. Raises `NoWorkerError`."""
+    pool = service_of(request).pool
+    if not pool.ready:
+        problems = "; ".join(f"{worker.id}: {worker.problem}" for worker in pool.workers)
+        raise NoWorkerError(f"no worker can serve: {problems}", retry_after_s=5)
+    return _json({"status": "ready", "workers": sum(worker.up for worker in pool.workers)})
+
+
+@probes.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Return Prometheus' metrics."""
+    return Response(service_of(request).metrics.expose(), media_type=METRICS_TYPE)
+
+
+def _dry_run(service: Service, intake: Intake) -> Response:
+    job = intake.job
+    service.pool.pick(job.model)
+    context = service.pool.models()[job.model].context
+    worst = worst_case(job, context=context, price=service.engine.prices.get(job.model))
+    return _json(render.dry_run(job, worst))
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -1,0 +1,108 @@
+"""Which strategy a request runs under: body, header, model suffix or default, first match wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+
+from app.api.problems import invalid_strategy
+from app.errors import InvalidStrategyError
+from app.strategies import STRATEGIES, AnyStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from app.strategies.base import Strategy
+
+SHORT_FORMS = "single, parallel-N, sequential-K, hybrid-CxR, hybrid-W+W+..., reject-N"
+MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The model and the strategy of a request, and what chose the strategy."""
+
+    model: str
+    strategy: Strategy
+    selected_by: str
+
+
+class Selector:
+    """Reads strategies in all their forms. Raises `InvalidStrategyError` where presets or the default are wrong."""
+
+    def __init__(self, *, default: object, presets: Mapping[str, object]) -> None:
+        self._adapter: TypeAdapter[Strategy] = TypeAdapter(AnyStrategy)
+        self.presets: dict[str, Strategy] = {}
+        for name, spec in presets.items():
+            self.presets[name] = self._named("preset", name, spec)
+        self.default = self._named("default_strategy", "", default)
+
+    def select(self, *, model: str, body: object, header: str | None, serves: Callable[[str], bool]) -> Selection:
+        """Return what the request asks for; `serves` tells whether a name is a model's."""
+        name, suffix = split_model(model, serves)
+        if body is not None:
+            return Selection(model=name, strategy=self.read(body), selected_by="body")
+        if header is not None:
+            return Selection(model=name, strategy=self.read(_from_header(header)), selected_by="header")
+        if suffix is not None:
+            return Selection(model=name, strategy=self.read(suffix), selected_by="model")
+        return Selection(model=name, strategy=self.default, selected_by="default")
+
+    def read(self, value: object) -> Strategy:
+        """Return the strategy that `value` is or names. Raises `InvalidStrategyError`."""
+        try:
+            return self._from_name(value) if isinstance(value, str) else self._from_spec(value)
+        except ValidationError as error:
+            raise invalid_strategy(error, value) from error
+
+    def _from_spec(self, value: object) -> Strategy:
+        if not isinstance(value, dict):
+            raise InvalidStrategyError(f"a strategy is an object or a string: {SHORT_FORMS}", param="strategy")
+        return self._adapter.validate_python(value)
+
+    def _from_name(self, text: str) -> Strategy:
+        for kind in STRATEGIES:
+            if strategy := kind.parse(text):
+                return strategy
+        if text in self.presets:
+            return self.presets[text]
+        presets = f"; or a preset: {', '.join(sorted(self.presets))}" if self.presets else ""
+        raise InvalidStrategyError(
+            f"there is no strategy {text[:MAX_NAME]!r}; valid are {SHORT_FORMS}{presets}", param="strategy"
+        )
+
+    def _named(self, what: str, name: str, value: object) -> Strategy:
+        try:
+            return self.read(value)
+        except InvalidStrategyError as error:
+            raise InvalidStrategyError(f"{what} {name}: {error.message}".replace(" :", ":")) from error
+
+
+def split_model(model: str, serves: Callable[[str], bool]) -> tuple[str, str | None]:
+    """Return (model, strategy suffix or None) of a name such as `qwen3-8b+parallel-8`.
+
+    A model's own name may hold a `+`, and so may a suffix (`hybrid-1+1+6`): the longest name that is served counts.
+    Where none is, the last `+` before a letter divides, so that the error speaks of the model and not of the whole.
+    """
+    places = [place for place, sign in enumerate(model) if sign == "+"]
+    if not places or serves(model):
+        return model, None
+    for place in reversed(places):
+        if serves(model[:place]):
+            return model[:place], model[place + 1 :]
+    divides = [place for place in places if model[place + 1 : place + 2].isalpha()]
+    return (model[: divides[-1]], model[divides[-1] + 1 :]) if divides else (model, None)
+
+
+def _from_header(text: str) -> object:
+    """Return a header's value: a spec where it is a JSON object, else a name."""
+    text = text.strip()
+    if not text.startswith("{"):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidStrategyError(f"header X-Quorum-Strategy is not valid JSON: {error}", param="strategy") from error

@@ -1,0 +1,56 @@
+"""What is found out about a candidate once it has come back: its answer, verdict, likeness and cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from app.diversity.lexical import copy_ratio
+from app.diversity.measure import similarity_to_previous
+from app.verifiers.panel import judge_all
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.answers.clusters import Clusters
+    from app.candidates import Ask, Candidate, Question
+    from app.diversity.embedding import Embedder
+    from app.strategies.base import Strategy
+    from app.verifiers.base import VerifierTools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessor:
+    """Assesses the candidates of one run.
+
+    `examine` looks at each candidate by itself and runs for many at once; `place` puts it among those that are
+    back already, and is called for one after the other.
+    """
+
+    strategy: Strategy
+    question: Question
+    tools: VerifierTools
+    embedder: Embedder
+    clusters: Clusters
+
+    async def examine(self, candidate: Candidate, ask: Ask) -> Candidate:
+        """Return the candidate with its answer, its verdict and how much it is like earlier ones."""
+        answer = self.strategy.answer.extract(candidate.reply, self.question)
+        candidate = replace(candidate, answer=answer)
+        if self.strategy.verifiers:
+            candidate = replace(candidate, verdict=await judge_all(self.strategy.verifiers, candidate, self.tools))
+        if ask.previous:
+            similarity = await similarity_to_previous(candidate, ask.previous, self.embedder)
+            candidate = replace(candidate, similarity_to_previous=similarity)
+        if ask.shown:
+            shown = self.strategy.context.shown_texts(ask)
+            candidate = replace(candidate, copy_ratio=copy_ratio(candidate.reply.text, shown))
+        return candidate
+
+    async def place(self, candidate: Candidate, earlier: Sequence[Candidate]) -> Candidate:
+        """Return the candidate with its cluster and, where it doesn't count, the reason."""
+        if not candidate.finished:
+            return candidate
+        if candidate.answer is not None:
+            candidate = replace(candidate, cluster=await self.clusters.assign(candidate.answer))
+        return replace(candidate, rejection=self.strategy.rejects(candidate, earlier))

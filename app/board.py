@@ -1,0 +1,78 @@
+"""The state of a run as its candidates come back: who is in, where the vote stands, what may still come."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING
+
+from app.stopping.base import Progress
+from app.strategies.history import History
+from app.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.candidates import Ask, Candidate, Decision
+    from app.job import Job
+
+
+class Board:
+    """Candidates in the order of asking, and the vote of those that were accepted, counted as they come."""
+
+    def __init__(self, job: Job, asked: Sequence[Ask]) -> None:
+        self.back: list[Candidate] = []
+        self.accepted: list[Candidate] = []
+        self._strategy = job.strategy
+        self._answers = job.answers
+        self._asked = asked
+        self._tally = Tally()
+
+    def add(self, candidate: Candidate) -> None:
+        """Take in a candidate that is back and assessed."""
+        insort(self.back, candidate, key=lambda one: one.index)
+        if candidate.accepted:
+            self.accepted.append(candidate)
+            self._strategy.aggregator.cast(candidate, self._tally)
+
+    @property
+    def history(self) -> History:
+        """What the strategy decides by."""
+        return History(asked=self._asked, done=self.back)
+
+    @property
+    def finished(self) -> list[Candidate]:
+        """The candidates that came to their end, accepted or not."""
+        return [candidate for candidate in self.back if candidate.finished]
+
+    @property
+    def draws(self) -> int:
+        """The most candidates that may come back."""
+        return self._strategy.draws
+
+    @property
+    def undrawn(self) -> int:
+        """How many candidates the strategy might have asked for beyond those it did."""
+        return self.draws - len(self._asked)
+
+    def may_stop(self) -> bool:
+        """Whether the stop rule lets the run end although more might come.
+
+        A rule vouches for the winner only, so a request for several answers is drawn to its end.
+        """
+        if self._answers > 1 or len(self.finished) < self._strategy.min_candidates:
+            return False
+        back = {candidate.index for candidate in self.back}
+        waiting = [index for index in range(self.draws) if index not in back]
+        progress = Progress(
+            accepted=self.accepted, tally=self._tally, aggregator=self._strategy.aggregator, waiting=waiting
+        )
+        return bool(waiting) and self._strategy.stop.satisfied(progress)
+
+    def decide(self) -> Decision | None:
+        """Return the decision over the accepted candidates or, without any, over all that finished.
+
+        None where fewer have finished than the strategy needs.
+        """
+        if len(self.finished) < self._strategy.min_candidates:
+            return None
+        return self._strategy.aggregator.decide(self.accepted or self.finished)

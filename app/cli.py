@@ -1,0 +1,114 @@
+"""The `quorum` command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from app.errors import QuorumError
+from app.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USAGE_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status. Imports only what the chosen command needs."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (QuorumError, ConfigurationError, OSError) as error:
+        print(f"quorum: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's grammar."""
+    top = argparse.ArgumentParser(prog="quorum", description="An OpenAI-compatible server for test-time scaling.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    serve_command = commands.add_parser("serve", help="serve until interrupted")
+    serve_command.add_argument("--host", help="address to listen at (default 127.0.0.1)")
+    serve_command.add_argument("--port", type=int, help="port to listen at, 0 for a free one (default 8000)")
+    serve_command.add_argument("--config", type=Path, help=f"configuration file (default {DEFAULT_CONFIG})")
+    serve_command.add_argument("--worker", action="append", metavar="URL", help="a worker's address; may be repeated")
+    serve_command.add_argument("--model", type=Path, metavar="FILE.gguf", help="model of the embedded worker")
+    serve_command.add_argument("--insecure", action="store_true", help="listen beyond this machine without API keys")
+    serve_command.set_defaults(run=serve)
+
+    demo_command = commands.add_parser("demo", help="ask a real model a few questions under every strategy")
+    demo_command.set_defaults(run=demo)
+
+    version_command = commands.add_parser("version", help="print the version")
+    version_command.set_defaults(run=print_version)
+    return top
+
+
+class ConfigurationError(Exception):
+    """The configuration can't be used; the message says what to change."""
+
+
+def read_settings(options: argparse.Namespace) -> Settings:
+    """Return the settings of file, environment and flags. Raises `ConfigurationError`."""
+    if options.config is not None:
+        if not options.config.is_file():
+            raise ConfigurationError(f"there is no configuration file {options.config}")
+        os.environ[CONFIG_VARIABLE] = str(options.config)
+    flags: dict[str, object] = {
+        name: value
+        for name, value in (("host", options.host), ("port", options.port), ("workers", options.worker))
+        if value is not None
+    }
+    if options.insecure:
+        flags["insecure"] = True
+    if options.model is not None:
+        flags["embedded"] = {"model": options.model}
+    try:
+        return Settings.model_validate(Settings(**flags))  # pyright: ignore[reportArgumentType] - pydantic checks them
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors())
+        raise ConfigurationError("; ".join(problems)) from error
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    from app.main import create_app  # noqa: PLC0415 - the server's parts take a second to import
+    from app.server import Server  # noqa: PLC0415
+    from app.telemetry.logs import configure_logging  # noqa: PLC0415
+
+    settings = read_settings(options)
+    configure_logging(settings.log_level)
+    server = Server(create_app(settings), host=settings.host, port=settings.port)
+    with server.socket:
+        print(f"Quorum starts on {server.url}", flush=True)
+        server.run(sockets=[server.socket])
+    return 0 if server.started else 1
+
+
+def demo(_options: argparse.Namespace) -> int:
+    """Run the demo; succeeds only if every strategy did."""
+    from app.demo import run_demo  # noqa: PLC0415 - only the demo needs it
+
+    return run_demo()
+
+
+def print_version(_options: argparse.Namespace) -> int:
+    """Print the version."""
+    print(version("quorum"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The end of a run: the decision, every candidate's fate, and the account."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from app.candidates import Fate
+from app.ledger import account
+from app.outcome import Outcome, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.board import Board
+    from app.candidates import Candidate, Decision
+    from app.diversity.measure import Diversity
+    from app.job import Job
+    from app.price import Price
+    from app.run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A run that is over: what came back, what was cut off, why it ended, and the loop's time at which it began."""
+
+    run: Run
+    board: Board
+    cancelled: Sequence[Candidate]
+    stopped_by: str | None
+    begun: float
+
+
+def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, price: Price | None) -> Outcome:
+    """Return the outcome of a run that came to `decision`."""
+    chosen = {candidate.index for candidate in decision.ranking[: job.answers]}
+    candidates = [replace(c, fate=_fate(c, chosen)) for c in ended.board.back]
+    candidates += [replace(c, fate=Fate.CANCELLED) for c in ended.cancelled]
+    candidates.sort(key=lambda candidate: candidate.index)
+    cost = account(
+        candidates,
+        undrawn=ended.board.undrawn if ended.stopped_by else 0,
+        calls=ended.run.calls,
+        price=price,
+        busy_s=ended.run.upstream.seconds,
+    )
+    return Outcome(
+        job=job,
+        created=int(time.time()),
+        candidates=candidates,
+        decision=decision,
+        accepted=_accepted(decision),
+        fallback=None if ended.board.accepted else "no candidate was accepted; chosen among all that finished",
+        stopped_by=ended.stopped_by,
+        diversity=diversity,
+        cost=cost,
+        timing=_timing(job, ended.run, ended.begun),
+    )
+
+
+def _fate(candidate: Candidate, chosen: set[int]) -> Fate:
+    if candidate.failure is not None:
+        return Fate.FAILED
+    if candidate.index in chosen:
+        return Fate.SELECTED
+    return Fate.COUNTED if candidate.accepted else Fate.REJECTED
+
+
+def _accepted(decision: Decision) -> bool:
+    """Whether nothing speaks against the winner: neither a rejection nor a verdict."""
+    verdict = decision.winner.verdict
+    return decision.winner.accepted and (verdict is None or verdict.status != "fail")
+
+
+def _timing(job: Job, run: Run, begun: float) -> Timing:
+    total_s = asyncio.get_running_loop().time() - job.arrived
+    queue_s = begun - job.arrived
+    return Timing(
+        total_ms=total_s * 1_000,
+        queue_ms=queue_s * 1_000,
+        first_candidate_ms=None if run.first_back is None else (run.first_back - job.arrived) * 1_000,
+        gateway_ms=(total_s - run.upstream.seconds) * 1_000,
+    )

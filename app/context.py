@@ -1,0 +1,125 @@
+"""What later rounds get to see of earlier ones, and how it is put into the conversation.
+
+Rounds extend the caller's conversation and never rewrite it: system prompt, earlier turns, tools and tool results
+stay where they are, so that a worker's prefix cache serves every round.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.candidates import content_parts
+from app.padding import pad
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.candidates import Ask, Candidate, Message, Verdict
+
+PREVIOUS = "{previous}"
+FEEDBACK = "{feedback}"
+
+IMPROVE = (
+    "Solve the problem once more from the beginning. Keep what was right, correct what was wrong, or take another "
+    "approach, and give a complete solution with its final answer."
+)
+AVOID = (
+    "That was not accepted. Find a genuinely different solution: repeat neither the approach nor the answer that "
+    "was given before. Give a complete solution with its final answer."
+)
+LISTING = "These are earlier attempts at this problem:\n\n" + PREVIOUS + "\n\n"
+
+
+class Context(BaseModel):
+    """What a round that follows others is shown of them.
+
+    `history`: `transcript` replays each earlier solution as a turn of the assistant, answered by a user's turn that
+    asks for another; `solutions` lists the earlier solutions in one user's turn, `answers` only their final answers.
+    `max_previous` keeps the latest so many. `feedback` tells the model what the verifiers found: nothing, the
+    verdict, or the verdict with the verifier's own words. `template` replaces the text of the turn that asks for
+    another solution. `pad_tokens` puts irrelevant text of that length before the question, under any strategy: the
+    control that tells the cost of a longer context from the cost of what stands in it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    history: Literal["answers", "solutions", "transcript"] = "transcript"
+    keep_thinking: bool = False
+    max_previous: int | None = Field(default=None, ge=1)
+    feedback: Literal["none", "verdict", "detail"] = "verdict"
+    template: str | None = Field(default=None, max_length=20_000)
+    pad_tokens: int = Field(default=0, ge=0, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _template_has_its_placeholder(self) -> Self:
+        wanted = FEEDBACK if self.history == "transcript" else PREVIOUS
+        if self.template is not None and wanted not in self.template:
+            raise ValueError(f"with history {self.history!r} the template must contain the placeholder {wanted}")
+        return self
+
+    def conversation(self, messages: Sequence[Message], ask: Ask) -> list[Message]:
+        """Return the messages to send for `ask`: the caller's own, padded, and extended by what the round is shown."""
+        base = pad(messages, self.pad_tokens) if self.pad_tokens else list(messages)
+        shown = ask.shown[-self.max_previous :] if self.max_previous else ask.shown
+        if not shown:
+            return base
+        instruction = AVOID if ask.avoid else IMPROVE
+        if self.history == "transcript":
+            return base + self._turns(shown, instruction)
+        listing = "\n\n".join(self._listed(number, candidate) for number, candidate in enumerate(shown, 1))
+        template = self.template or LISTING + instruction
+        return append_text(base, template.replace(PREVIOUS, listing).replace(FEEDBACK, ""))
+
+    def shown_texts(self, ask: Ask) -> list[str]:
+        """Return the earlier solutions that stand in the context of `ask`, as far as it could copy from them."""
+        shown = ask.shown[-self.max_previous :] if self.max_previous else ask.shown
+        if self.history == "answers":
+            return [answer_text(candidate) for candidate in shown]
+        return [self._solution(candidate) for candidate in shown]
+
+    def _turns(self, shown: Sequence[Candidate], instruction: str) -> list[Message]:
+        turns: list[Message] = []
+        for candidate in shown:
+            feedback = self._feedback(candidate.verdict)
+            asking = (self.template or f"{FEEDBACK} {instruction}").replace(FEEDBACK, feedback).strip()
+            turns.append({"role": "assistant", "content": self._solution(candidate)})
+            turns.append({"role": "user", "content": asking})
+        return turns
+
+    def _listed(self, number: int, candidate: Candidate) -> str:
+        body = answer_text(candidate) if self.history == "answers" else self._solution(candidate)
+        return f"Attempt {number}:\n{body}\n{self._feedback(candidate.verdict)}".rstrip()
+
+    def _solution(self, candidate: Candidate) -> str:
+        reply = candidate.reply
+        calls = [f"{call.name}({call.arguments})" for call in reply.tool_calls]
+        body = "\n".join([part for part in (reply.text, *calls) if part]) or "(no text)"
+        return f"<think>\n{reply.thinking}\n</think>\n\n{body}" if self.keep_thinking and reply.thinking else body
+
+    def _feedback(self, verdict: Verdict | None) -> str:
+        if verdict is None or self.feedback == "none" or verdict.status not in {"pass", "fail"}:
+            return ""
+        judged = "A check found this solution " + ("correct." if verdict.status == "pass" else "wrong.")
+        detail = verdict.feedback if self.feedback == "detail" else None
+        return f"{judged} {detail}" if detail else judged
+
+
+def answer_text(candidate: Candidate) -> str:
+    """Return the candidate's final answer as people are shown it."""
+    return candidate.answer.text if candidate.answer else "(no final answer)"
+
+
+def append_text(messages: Sequence[Message], text: str) -> list[Message]:
+    """Return the conversation with `text` said by the user at its end.
+
+    Where the user spoke last, the text joins that turn: many chat templates refuse two user turns in a row.
+    """
+    *head, last = messages
+    if last.get("role") != "user":
+        return [*messages, {"role": "user", "content": text}]
+    content = last.get("content")
+    parts = content_parts(content)
+    joined = f"{content or ''}\n\n{text}" if parts is None else [*parts, {"type": "text", "text": text}]
+    return [*head, {**last, "content": joined}]

@@ -1,0 +1,113 @@
+"""The engine: one job in, one outcome out. Reads top to bottom like the diagram in docs/architecture.md."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.answers.clusters import Clusters
+from app.assessor import Assessor
+from app.board import Board
+from app.candidates import Usage
+from app.conclusion import Ended, conclude
+from app.diversity.measure import measure
+from app.errors import BudgetTooSmallError, InvalidRequestError
+from app.estimate import prompt_tokens
+from app.gathering import Gathering
+from app.purse import Purse
+from app.run import Run
+from app.shortfall import shortfall
+from app.verifiers.base import VerifierTools
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.answers.equivalence import Equivalence
+    from app.diversity.embedding import Embedder
+    from app.events import Observer
+    from app.job import Job
+    from app.offload import Offload
+    from app.outcome import Outcome
+    from app.price import Price
+    from app.workers.client import Client
+    from app.workers.pool import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Executes jobs. Holds what all runs share: the workers, the processes for heavy work, and the prices."""
+
+    pool: Pool
+    client: Client
+    offload: Offload
+    equivalence: Equivalence
+    embedder: Embedder
+    prices: Mapping[str, Price]
+
+    async def execute(self, job: Job, observer: Observer) -> Outcome:
+        """Run the job to its answer.
+
+        Raises the errors of `app.errors`: among them `DeadlineExceededError` and `AllCandidatesFailedError` where
+        too few candidates finished, `BudgetTooSmallError`, `ModelNotFoundError` and `NoWorkerError`.
+        """
+        self.pool.pick(job.model)
+        purse = self._purse(job)
+        assessor = self._assessor(job)
+        begun = asyncio.get_running_loop().time()
+        watcher = observer.generated if job.live else None
+        async with Run(
+            job, pool=self.pool, client=self.client, purse=purse, assess=assessor.examine, watcher=watcher
+        ) as run:
+            board = Board(job, run.asked)
+            gathering = Gathering(job=job, run=run, board=board, assessor=assessor, observer=observer)
+            stopped_by = await gathering.until(self._deadline(job))
+            decision = board.decide()
+            if decision is not None:
+                await observer.decided(decision)
+            cancelled = await run.stop()
+        if decision is None:
+            raise shortfall(board.back, wanted=job.strategy.min_candidates, stopped_by=stopped_by)
+        diversity = await measure(board.back, self.embedder)
+        ended = Ended(run=run, board=board, cancelled=cancelled, stopped_by=stopped_by, begun=begun)
+        return conclude(job, ended, decision, diversity, self.prices.get(job.model))
+
+    def _assessor(self, job: Job) -> Assessor:
+        question = job.question
+        return Assessor(
+            strategy=job.strategy,
+            question=question,
+            tools=VerifierTools(equivalence=self.equivalence, offload=self.offload, question=question),
+            embedder=self.embedder,
+            clusters=Clusters(self.equivalence),
+        )
+
+    def _deadline(self, job: Job) -> float:
+        """Return the event loop's time at which the run must end: the job's own, or when its money is used up."""
+        limits = [job.deadline_s]
+        price, usd = self.prices.get(job.model), job.strategy.budget.max_cost_usd
+        if price and usd is not None and (seconds := price.seconds_for(usd)) is not None:
+            limits.append(seconds)
+        return job.arrived + min(limits)
+
+    def _purse(self, job: Job) -> Purse:
+        """Return the purse for the job's budget. Raises where it can't be kept, or not even one candidate fits."""
+        budget, price = job.strategy.budget, self.prices.get(job.model)
+        if budget.max_cost_usd is not None and price is None:
+            raise InvalidRequestError(
+                f"max_cost_usd can't be kept: the server knows no price of model {job.model!r}; leave it out",
+                param="strategy.budget.max_cost_usd",
+            )
+        prompt, token = Usage(prompt=prompt_tokens(job.messages)), Usage(completion=1)
+        purse = Purse(
+            max_tokens=budget.max_completion_tokens,
+            max_usd=budget.max_cost_usd,
+            candidate_tokens=job.max_tokens,
+            usd_a_prompt=price.of(prompt) if price else 0.0,
+            usd_a_token=price.of(token) if price else 0.0,
+        )
+        if not purse.affords_one:
+            raise BudgetTooSmallError(
+                "the budget doesn't allow for a single candidate; raise it or lower max_tokens", param="strategy.budget"
+            )
+        return purse

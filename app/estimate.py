@@ -1,0 +1,85 @@
+"""What a job may cost at worst, before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.candidates import Answer, Candidate, Usage, content_parts, plain_text
+from app.strategies.history import History
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.candidates import Ask, Message
+    from app.job import Job
+    from app.price import Price
+    from app.strategies.base import Strategy
+
+CHARACTERS_A_TOKEN = 3
+TOKENS_A_MESSAGE = 8
+TOKENS_A_PART = 1_000
+"""A guess at the size of an image or another part that isn't text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCase:
+    """Upper bounds of a run; None where the length of a candidate, or the price, is unknown.
+
+    `prompt_tokens` rests on a guess at the length of the caller's messages, on the safe side for English.
+    """
+
+    calls: int
+    completion_tokens: int | None
+    prompt_tokens: int | None
+    usd: float | None
+
+
+def worst_case(job: Job, *, context: int | None, price: Price | None) -> WorstCase:
+    """Return what `job` costs if every candidate is as long as it may be and none is accepted before the last.
+
+    `context` is the model's context length in tokens: the bound where the request sets none.
+    """
+    asks = rehearse(job.strategy)
+    base = prompt_tokens(job.messages) + job.strategy.context.pad_tokens
+    length = job.max_tokens or (context and max(1, context - base))
+    if not length:
+        return WorstCase(calls=len(asks), completion_tokens=None, prompt_tokens=None, usd=None)
+    limit = job.strategy.budget.max_completion_tokens
+    completion = min(len(asks) * length, limit) if limit else len(asks) * length
+    shown = sum(len(ask.shown[-(job.strategy.context.max_previous or len(ask.shown)) :]) for ask in asks)
+    prompt = len(asks) * base + shown * (length + TOKENS_A_MESSAGE)
+    usd = price.of(Usage(prompt=prompt, completion=completion)) if price and price.gpu_hour is None else None
+    return WorstCase(calls=len(asks), completion_tokens=completion, prompt_tokens=prompt, usd=usd)
+
+
+def rehearse(strategy: Strategy) -> list[Ask]:
+    """Return all that the strategy would ask if every candidate finished and none was accepted."""
+    asked: list[Ask] = []
+    done: list[Candidate] = []
+    while asks := strategy.next(History(asked=asked, done=done)):
+        for ask in asks:
+            done.append(_rejected(len(asked), ask))
+            asked.append(ask)
+    return asked
+
+
+def prompt_tokens(messages: Sequence[Message]) -> int:
+    """Return a guess at the tokens of a conversation, without asking a worker."""
+    return sum(TOKENS_A_MESSAGE + _content_tokens(message.get("content")) for message in messages)
+
+
+def _content_tokens(content: object) -> int:
+    others = sum("text" not in part for part in content_parts(content) or () if isinstance(part, dict))
+    return len(plain_text(content)) // CHARACTERS_A_TOKEN + others * TOKENS_A_PART
+
+
+def _rejected(index: int, ask: Ask) -> Candidate:
+    return Candidate(
+        index=index,
+        round=ask.round,
+        chain=ask.chain,
+        finish_reason="stop",
+        answer=Answer(kind="text", text="", key=str(index)),
+        rejection="rehearsal",
+    )

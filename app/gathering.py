@@ -1,0 +1,64 @@
+"""The loop of a run: ask, take in what comes back, and see whether that is enough."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.assessor import Assessor
+    from app.board import Board
+    from app.candidates import Candidate
+    from app.events import Observer
+    from app.job import Job
+    from app.run import Run
+
+BUDGET = "budget"
+DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """Gathers the candidates of one run on its board, in a dialogue between the strategy and the run."""
+
+    job: Job
+    run: Run
+    board: Board
+    assessor: Assessor
+    observer: Observer
+
+    async def until(self, deadline: float) -> str | None:
+        """Gather until nothing is left to ask, or something ends the run before that: return what.
+
+        `deadline` is in the event loop's time. What is back by the end counts, also where its news came too late.
+        """
+        self._ask()
+        stopped_by = await self._loop(deadline)
+        while candidate := self.run.ready():
+            await self._take(candidate)
+        return stopped_by
+
+    async def _loop(self, deadline: float) -> str | None:
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    candidate = await self.run.next()
+            except TimeoutError:
+                return DEADLINE
+            if candidate is None:
+                return BUDGET if self.run.short_of_budget else None
+            await self._take(candidate)
+            if self.board.may_stop():
+                return self.job.strategy.stop.name
+            self._ask()
+
+    def _ask(self) -> None:
+        """Draw what the strategy wants next."""
+        self.run.draw(self.job.strategy.next(self.board.history))
+
+    async def _take(self, candidate: Candidate) -> None:
+        """Place a candidate that is back on the board, and tell of it."""
+        placed = await self.assessor.place(candidate, self.board.finished)
+        self.board.add(placed)
+        await self.observer.came_back(placed, back=len(self.board.back), draws=self.board.draws)

@@ -1,0 +1,56 @@
+"""A job: one request, resolved and checked, as the engine takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.candidates import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from app.candidates import Message
+    from app.strategies.base import Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to run.
+
+    `fields` are the request's other fields, handed to the worker as they came (`tools`, `top_k`, ...); `answers` is
+    how many the caller wants back; `arrived` is the event loop's time, in seconds, at which the request came in.
+    `live` asks for the text while it is generated, which only a strategy that doesn't choose can give.
+    """
+
+    run_id: str
+    model: str
+    messages: Sequence[Message]
+    strategy: Strategy
+    selected_by: str
+    arrived: float
+    deadline_s: float
+    answers: int = 1
+    fields: Mapping[str, object] = field(default_factory=dict[str, object])
+    live: bool = False
+
+    @property
+    def question(self) -> Question:
+        """The question as extractors and verifiers see it."""
+        shape = self.fields.get("response_format")
+        kind = shape.get("type") if isinstance(shape, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return Question(messages=self.messages, wants_json=kind in {"json_object", "json_schema"})
+
+    @property
+    def seed(self) -> int | None:
+        """The request's own seed."""
+        seed = self.fields.get("seed")
+        return seed if isinstance(seed, int) else None
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The most tokens that one candidate may have, by the strategy or the request; None where nobody said."""
+        if self.strategy.sampling.max_tokens is not None:
+            return self.strategy.sampling.max_tokens
+        limits = (self.fields.get(name) for name in ("max_completion_tokens", "max_tokens"))
+        return next((limit for limit in limits if isinstance(limit, int)), None)

@@ -1,0 +1,102 @@
+"""The server: `create_app` wires the parts together; importing this module does nothing."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from app.answers.equivalence import Equivalence
+from app.api import routes
+from app.api.auth import Gatekeeper
+from app.api.catalogue import chat_schemas
+from app.api.failures import on_http_error, on_quorum_error, on_unexpected_error
+from app.api.intake import Desk
+from app.api.selection import Selector
+from app.api.service import Service
+from app.diversity.embedding import WordLlamaEmbedder
+from app.engine import Engine
+from app.errors import QuorumError
+from app.offload import Offload
+from app.store.memory import MemoryRunStore
+from app.telemetry.metrics import Metrics
+from app.workers.client import AioHttpClient
+from app.workers.embedded import EmbeddedWorker
+from app.workers.pool import Pool
+from app.workers.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from app.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the server for `settings`. Raises `InvalidStrategyError` where a preset or the default is wrong."""
+    selector = Selector(default=settings.default_strategy, presets=settings.presets)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.service = await assemble(settings, selector, stack)
+            yield
+
+    app = FastAPI(title="Quorum", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.include_router(routes.api)
+    app.include_router(routes.probes)
+    app.add_exception_handler(QuorumError, on_quorum_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_unexpected_error)
+    app.openapi = lambda: openapi(app)
+    return app
+
+
+async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack) -> Service:
+    """Start the parts of a server on `stack`, lowest first, and return them wired."""
+    timeouts = settings.timeouts
+    workers = await start_workers(settings, stack)
+    key = settings.worker_api_key.get_secret_value() if settings.worker_api_key else None
+    client = AioHttpClient(connect_s=timeouts.connect_s, idle_s=timeouts.idle_s, api_key=key)
+    await stack.enter_async_context(client)
+    pool = Pool(workers, client, probe_s=timeouts.probe_s)
+    await stack.enter_async_context(pool.watched())
+    offload = await stack.enter_async_context(Offload())
+    embedder = await stack.enter_async_context(WordLlamaEmbedder())
+    engine = Engine(
+        pool=pool,
+        client=client,
+        offload=offload,
+        equivalence=Equivalence(offload),
+        embedder=embedder,
+        prices=settings.prices,
+    )
+    return Service(
+        desk=Desk(selector=selector, limits=settings.limits, pool=pool),
+        engine=engine,
+        gatekeeper=Gatekeeper(keys=[key.get_secret_value().encode() for key in settings.api_keys]),
+        metrics=Metrics(workers),
+        pool=pool,
+        runs=MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes),
+    )
+
+
+async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worker]:
+    """Return the configured workers or, where there is none, the embedded one, started."""
+    if settings.workers:
+        urls = [str(url).rstrip("/").removesuffix("/v1") for url in settings.workers]
+        return [Worker(id=f"w{number}", locate=lambda url=url: url) for number, url in enumerate(urls)]
+    own = settings.embedded
+    embedded = EmbeddedWorker(model_path=own.model, parallel=own.slots, context=own.context)
+    await stack.enter_async_context(embedded)
+    return [Worker(id="embedded", locate=lambda: embedded.url)]
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, with the schemas of the chat request, which is read by hand."""
+    if app.openapi_schema is None:
+        schema = FastAPI.openapi(app)
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(chat_schemas())
+        app.openapi_schema = schema
+    return app.openapi_schema

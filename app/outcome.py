@@ -1,0 +1,53 @@
+"""The frozen record of a run: what the response is rendered from, what the metrics count, what `/v1/runs` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.candidates import Candidate, Decision
+    from app.diversity.measure import Diversity
+    from app.job import Job
+    from app.ledger import Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Milliseconds: of the whole run, in a queue, until the first candidate came back, and the gateway's own.
+
+    The gateway's own time is that during which no call was under way: nothing but Quorum itself was waited for.
+    """
+
+    total_ms: float
+    queue_ms: float
+    first_candidate_ms: float | None
+    gateway_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A run that came to an answer.
+
+    `stopped_by` names what ended the run before all candidates were drawn: a stop rule, `budget` or `deadline`;
+    None where nothing did. `accepted` is false where no candidate was, and the aggregator chose among the others;
+    `fallback` then says why.
+    """
+
+    job: Job
+    created: int
+    candidates: Sequence[Candidate]
+    decision: Decision
+    accepted: bool
+    fallback: str | None
+    stopped_by: str | None
+    diversity: Diversity
+    cost: Cost
+    timing: Timing
+
+    @property
+    def answers(self) -> Sequence[Candidate]:
+        """The candidates to return, best first, as many as were asked for and are there."""
+        return self.decision.ranking[: self.job.answers]

@@ -1,0 +1,207 @@
+"""The run context: through it goes every model call of a request.
+
+So each call is counted once, spends from one budget, and is cancelled with the request; the engine sets the deadline
+around it. A run is an async context manager: leaving it ends whatever it started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+from app.bodies import Drafter, Member
+from app.drawing import Drawing
+from app.errors import CandidateError, QuorumError, WorkerUnreachableError
+from app.stopwatch import Stopwatch
+from app.workers.call import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from types import TracebackType
+
+    from app.bodies import Draft
+    from app.candidates import Ask, Candidate
+    from app.job import Job
+    from app.purse import Purse
+    from app.workers.call import Watcher
+    from app.workers.client import Client
+    from app.workers.pool import Pool
+    from app.workers.wire import RawChoice
+    from app.workers.worker import Worker
+
+
+class Run:
+    """Draws the candidates of one job.
+
+    `assess` is applied to every finished candidate, concurrently, before it comes out of `next`. `watcher` sees the
+    text of a live job while it is generated. `first_back` is the event loop's time at which the first candidate came
+    back, `upstream` measures the time during which any call was under way.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        pool: Pool,
+        client: Client,
+        purse: Purse,
+        assess: Callable[[Candidate, Ask], Awaitable[Candidate]],
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.asked: list[Ask] = []
+        self.calls = 0
+        self.upstream = Stopwatch()
+        self.first_back: float | None = None
+        self._job = job
+        self._pool = pool
+        self._client = client
+        self._purse = purse
+        self._assess = assess
+        self._watcher = watcher
+        self._drafter = Drafter(job)
+        self._group = asyncio.TaskGroup()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pending: deque[Member] = deque()
+        self._drawing: dict[int, Drawing] = {}
+        self._back: asyncio.Queue[Candidate | None] = asyncio.Queue()
+        self._stopping = False
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        return await self._group.__aexit__(kind, error, traceback)
+
+    def draw(self, asks: Sequence[Ask]) -> None:
+        """Ask for candidates; each gets the next number. They are drawn as far as the budget has room for them."""
+        for ask in asks:
+            self._pending.append(Member(index=len(self.asked), ask=ask))
+            self.asked.append(ask)
+        self._admit()
+
+    async def next(self) -> Candidate | None:
+        """Return the next candidate to come back, finished or failed; None when nothing more will come."""
+        if self._back.empty():
+            self._admit()
+            if not self._drawing:
+                return None
+        return await self._back.get()
+
+    def ready(self) -> Candidate | None:
+        """Return a candidate that is already back, or None."""
+        while not self._back.empty():
+            if candidate := self._back.get_nowait():
+                return candidate
+        return None
+
+    @property
+    def short_of_budget(self) -> bool:
+        """Whether the budget kept candidates from being drawn, or cut them off."""
+        return bool(self._pending) or (self._purse.limited and self._purse.empty)
+
+    async def stop(self) -> list[Candidate]:
+        """Cancel what is under way, on the workers too; return it as far as it got, in the order of asking."""
+        self._stopping = True
+        running = [task for task in self._tasks if not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        never = [Drawing(member=member) for member in self._pending]
+        cut = [drawing.candidate() for drawing in (*self._drawing.values(), *never)]
+        while candidate := self.ready():
+            cut.append(candidate)
+        return sorted(cut, key=lambda candidate: candidate.index)
+
+    def _admit(self) -> None:
+        """Start as many of the pending candidates as the budget has room for."""
+        admitted: list[Member] = []
+        while self._pending and self._purse.reserve():
+            admitted.append(self._pending.popleft())
+        if not admitted:
+            return
+        try:
+            worker = self._pool.pick(self._job.model)
+        except QuorumError as error:
+            for member in admitted:
+                self._drawing[member.index] = Drawing(member=member)
+                self._fail(member, error)
+            return
+        for draft in self._drafter.drafts(admitted, worker, self._purse.tokens_left):
+            self._start(self._carry_out(self._begin(draft, worker), draft, worker))
+
+    def _begin(self, draft: Draft, worker: Worker) -> Call:
+        """Set up the request of a draft and put its candidates down as being drawn."""
+
+        def completed(position: int) -> None:
+            self._start(self._settle(draft.members[position].index))
+
+        watcher = _renumbered(self._watcher, draft) if self._watcher else None
+        call = Call(width=len(draft.members), completed=completed, spent=self._spend, watcher=watcher)
+        self.calls += 1
+        for member, completion in zip(draft.members, call.completions, strict=True):
+            self._drawing[member.index] = Drawing(member=member, worker=worker, completion=completion)
+        return call
+
+    async def _carry_out(self, call: Call, draft: Draft, worker: Worker) -> None:
+        """Make one call; what is still open when it fails has failed of the same cause."""
+        worker.in_flight += len(draft.members)
+        self.upstream.start()
+        try:
+            await call.run(self._client, worker.completions_url, draft.body)
+        except CandidateError as error:
+            if isinstance(error, WorkerUnreachableError):
+                self._pool.lost(worker)
+            for position in call.open:
+                self._fail(draft.members[position], error)
+        finally:
+            self.upstream.stop()
+            worker.in_flight -= len(draft.members)
+
+    async def _settle(self, index: int) -> None:
+        """Assess a candidate that has come to its end and hand it out."""
+        drawing = self._drawing[index]
+        self._deliver(await self._assess(drawing.candidate(), drawing.member.ask))
+
+    def _fail(self, member: Member, error: QuorumError) -> None:
+        """Hand a candidate out that has failed of `error`."""
+        self._deliver(self._drawing[member.index].candidate(error))
+
+    def _deliver(self, candidate: Candidate) -> None:
+        if self.first_back is None:
+            self.first_back = asyncio.get_running_loop().time()
+        del self._drawing[candidate.index]
+        self._purse.release(candidate.usage)
+        self._back.put_nowait(candidate)
+
+    def _spend(self, tokens: int) -> None:
+        """Note tokens as they arrive, and wake the engine up when they have used the budget up."""
+        self._purse.spend(tokens)
+        if self._purse.limited and self._purse.empty:
+            self._back.put_nowait(None)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        if self._stopping:
+            work.close()
+            return
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _renumbered(watcher: Watcher, draft: Draft) -> Watcher:
+    """Return a watcher that tells `watcher` of candidates in place of choices."""
+
+    async def watch(choices: Sequence[RawChoice]) -> None:
+        for choice in choices:
+            choice.index = draft.members[choice.index].index
+        await watcher(choices)
+
+    return watch

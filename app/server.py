@@ -1,0 +1,75 @@
+"""An app behind uvicorn: run until a signal, or for as long as a context lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from fastapi import FastAPI
+
+BACKLOG = 2_048
+GRACE_S = 30
+"""Seconds that requests in flight have to finish once the server is told to stop."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn with Quorum's settings, on a socket that is bound before anything else is started."""
+
+    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+        self.socket = bind(host, port)
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        super().__init__(config)
+
+    @property
+    def url(self) -> str:
+        """Where the server listens."""
+        host, port = self.socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one. Raises OSError where the address is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)  # noqa: FBT003 - the socket's own signature
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
+    """Serve `app` on this event loop while the context lasts; yields its URL once it answers."""
+    server = Server(app, host=host, port=port)
+    with server.socket:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(server.serve(sockets=[server.socket]))
+            while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.01)
+            if task.done():
+                raise RuntimeError("the server did not start; its log tells why")
+            try:
+                yield server.url
+            finally:
+                server.should_exit = True

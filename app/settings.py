@@ -1,0 +1,125 @@
+"""The server's configuration: `quorum.toml`, `QUORUM_*` environment variables and flags, later ones winning.
+
+A nested key is written with two underscores in the environment: `QUORUM_LIMITS__MAX_CANDIDATES=32`. Every key, its
+default and its meaning stand in docs/configuration.md and, as an example, in deploy/quorum.example.toml.
+"""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from app.price import Price
+
+CONFIG_VARIABLE = "QUORUM_CONFIG"
+DEFAULT_CONFIG = "quorum.toml"
+MIB = 1024 * 1024
+
+
+class Section(BaseModel):
+    """A table of the configuration file; unknown keys are errors, so that no typing mistake goes unnoticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(Section):
+    """Bounds on what a request may ask for."""
+
+    max_body_bytes: int = Field(default=16 * MIB, ge=1_024)
+    max_message_chars: int = Field(default=2_000_000, ge=1)
+    max_messages: int = Field(default=2_048, ge=1)
+    max_candidates: int = Field(default=64, ge=1, le=1_024)
+    deadline_s: float = Field(default=600.0, gt=0.0, le=86_400.0)
+
+
+class Timeouts(Section):
+    """Seconds: to connect to a worker, of silence in a worker's stream, and between two looks at the workers."""
+
+    connect_s: float = Field(default=5.0, gt=0.0)
+    idle_s: float = Field(default=120.0, gt=0.0)
+    probe_s: float = Field(default=10.0, gt=0.0)
+
+
+class Embedded(Section):
+    """The llama.cpp worker that runs where no other is configured. `context` is in tokens a slot."""
+
+    model: Path | None = None
+    slots: int = Field(default=8, ge=1, le=64)
+    context: int = Field(default=2_048, ge=256)
+
+
+class Runs(Section):
+    """How much of the recent runs is kept for `GET /v1/runs/{id}`."""
+
+    keep: int = Field(default=1_000, ge=0)
+    max_bytes: int = Field(default=64 * MIB, ge=0)
+
+
+class Settings(BaseSettings):
+    """All of the configuration."""
+
+    model_config = SettingsConfigDict(env_prefix="QUORUM_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8_000, ge=0, le=65_535)
+    insecure: bool = False
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    workers: Annotated[tuple[AnyHttpUrl, ...], NoDecode] = ()
+    worker_api_key: SecretStr | None = None
+    embedded: Embedded = Embedded()
+
+    default_strategy: str | dict[str, object] = "single"
+    presets: dict[str, dict[str, object]] = {}
+    prices: dict[str, Price] = {}
+
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    runs: Runs = Runs()
+
+    @field_validator("workers", "api_keys", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _guarded_unless_local(self) -> Self:
+        if not (self.api_keys or self.insecure or is_loopback(self.host)):
+            raise ValueError(
+                f"host {self.host!r} can be reached from other machines: set api_keys (QUORUM_API_KEYS), or say "
+                "--insecure if something else guards the server"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env file is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor a directory of secrets
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Rank the sources: flags, environment, file."""
+        path = os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens at `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

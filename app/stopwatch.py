@@ -1,0 +1,33 @@
+"""A stopwatch for overlapping work."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+
+class Stopwatch:
+    """Measures for how long at least one of several overlapping activities was under way."""
+
+    __slots__ = ("_running", "_since", "_total")
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._since = 0.0
+        self._total = 0.0
+
+    def start(self) -> None:
+        """Note that an activity begins."""
+        if self._running == 0:
+            self._since = perf_counter()
+        self._running += 1
+
+    def stop(self) -> None:
+        """Note that an activity ends."""
+        self._running -= 1
+        if self._running == 0:
+            self._total += perf_counter() - self._since
+
+    @property
+    def seconds(self) -> float:
+        """The time so far during which something was under way."""
+        return self._total + (perf_counter() - self._since if self._running else 0.0)

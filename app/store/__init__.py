@@ -1,0 +1,1 @@
+"""Stores: where runs are kept; one protocol, one file an implementation."""

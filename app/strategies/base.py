@@ -1,0 +1,85 @@
+"""What every strategy has in common: the fields of a spec, and the one question that it answers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from app.aggregators import AnyAggregator
+from app.aggregators.majority import Majority
+from app.answers import AnyExtractor
+from app.answers.auto import Auto
+from app.budget import Budget
+from app.context import Context
+from app.parts import Part
+from app.sampling import Sampling
+from app.stopping import AnyStopRule
+from app.stopping.decided import Decided
+from app.verifiers import AnyVerifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.candidates import Ask, Candidate
+    from app.strategies.history import History
+
+MAX_DRAWS = 1_024
+"""The most candidates that any spec may name; a server's own limit is usually far lower."""
+
+SHORT_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+class Strategy(Part):
+    """A way to spend samples on one question.
+
+    A strategy is a pure function from what has happened (`History`) to what to ask next; it never talks to a worker,
+    counts, verifies or votes. The same object therefore serves live requests, tests and offline replay.
+    """
+
+    answer: AnyExtractor = Field(default=Auto(), description="How a candidate's answer is found and compared.")
+    verifiers: tuple[AnyVerifier, ...] = Field(default=(), max_length=8, description="All must pass.")
+    aggregator: AnyAggregator = Field(default=Majority(), description="How the candidates become one answer.")
+    stop: AnyStopRule = Field(default=Decided(), description="Whether the run may end before all are drawn.")
+    sampling: Sampling = Sampling()
+    context: Context = Context()
+    budget: Budget = Budget()
+    min_candidates: int = Field(default=1, ge=1, le=MAX_DRAWS, description="Fewest finished candidates for an answer.")
+    include: tuple[Literal["candidates", "texts"], ...] = Field(
+        default=("candidates",), description="What the response lists: the candidates, and their texts."
+    )
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.aggregator.needs_score and not self.verifiers:
+            raise ValueError(f"aggregator {self.aggregator.name!r} needs a score: add a verifier to `verifiers`")
+        if 0 < self.draws < self.min_candidates:
+            raise ValueError(f"min_candidates ({self.min_candidates}) is more than the strategy draws ({self.draws})")
+        return self
+
+    @property
+    def draws(self) -> int:
+        """The most candidates that the strategy may ask for."""
+        raise NotImplementedError
+
+    def next(self, history: History) -> Sequence[Ask]:
+        """Return what to ask now; called at the start and after each candidate, empty when there is nothing to ask."""
+        raise NotImplementedError
+
+    def rejects(self, candidate: Candidate, earlier: Sequence[Candidate]) -> str | None:  # noqa: ARG002 - `reject` looks
+        """Return why a finished candidate doesn't count, or None. `earlier` are the finished ones before it."""
+        if candidate.verdict and candidate.verdict.status == "fail":
+            return "failed verification"
+        return None if candidate.answer else "no answer found"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the strategy that the short form `text` names, as `parallel-8`; None where it isn't this one's."""
+        raise NotImplementedError
+
+
+def count(text: str, prefix: str) -> int | None:
+    """Return N of `prefix-N`; None where `text` is not of that form."""
+    head, _, digits = text.rpartition("-")
+    return int(digits) if head == prefix and SHORT_NUMBER.fullmatch(digits) else None

@@ -1,0 +1,36 @@
+"""What a strategy looks at when it decides what to ask next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.candidates import Ask, Candidate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All that was asked so far, in order, and all that came back, in the order of asking; failures included."""
+
+    asked: Sequence[Ask] = ()
+    done: Sequence[Candidate] = ()
+
+    @property
+    def waiting(self) -> int:
+        """How many candidates are asked for and not back yet."""
+        return len(self.asked) - len(self.done)
+
+    @property
+    def finished(self) -> tuple[Candidate, ...]:
+        """The candidates that came to an end and can be shown to later rounds."""
+        return tuple(candidate for candidate in self.done if candidate.finished)
+
+    def chain(self, number: int) -> History:
+        """Return the part of the history that belongs to one chain."""
+        return History(
+            asked=[ask for ask in self.asked if ask.chain == number],
+            done=[candidate for candidate in self.done if candidate.chain == number],
+        )

@@ -1,0 +1,46 @@
+"""Strategy `parallel`: independent samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field
+
+from app.candidates import Ask
+from app.strategies.base import MAX_DRAWS, Strategy, count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.strategies.history import History
+
+
+class Parallel(Strategy):
+    """`n` samples that know nothing of each other, as in self-consistency (arXiv 2203.11171).
+
+    With `wave`, so many are drawn at once, and the next wave only when all of the last are back: slower, and cheaper
+    where a stop rule ends the run between waves.
+    """
+
+    type: Literal["parallel"] = "parallel"
+    n: int = Field(ge=1, le=MAX_DRAWS, description="How many samples.")
+    wave: int | None = Field(default=None, ge=1, le=MAX_DRAWS, description="How many at once; default all.")
+
+    @property
+    def draws(self) -> int:
+        """`n`."""
+        return self.n
+
+    def next(self, history: History) -> Sequence[Ask]:
+        """Ask for the next wave once nothing is on its way."""
+        if history.waiting:
+            return []
+        asked = len(history.asked)
+        width = min(self.wave or self.n, self.n - asked)
+        return [Ask(chain=asked + place) for place in range(width)]
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read `parallel-N`."""
+        n = count(text, "parallel")
+        return None if n is None else cls(n=n)

@@ -1,0 +1,57 @@
+"""The count of a vote: how much weight stands behind each cluster of equivalent answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(slots=True)
+class Tally:
+    """Votes by cluster.
+
+    Weights are exact fractions, so that a sum doesn't depend on the order of arrival. Ties go to the cluster whose
+    earliest candidate was asked for first (lowest index): a rule that no timing of the workers can sway.
+    """
+
+    votes: dict[int, Fraction] = field(default_factory=dict[int, Fraction])
+    earliest: dict[int, int] = field(default_factory=dict[int, int])
+
+    def add(self, cluster: int, index: int, weight: Fraction) -> None:
+        """Count the vote of candidate `index` for `cluster`; a weight of 0 is no vote."""
+        if weight <= 0:
+            return
+        self.votes[cluster] = self.votes.get(cluster, Fraction(0)) + weight
+        self.earliest[cluster] = min(index, self.earliest.get(cluster, index))
+
+    @property
+    def total(self) -> Fraction:
+        """The weight of all votes cast."""
+        return sum(self.votes.values(), Fraction(0))
+
+    def ranked(self) -> list[int]:
+        """Return the clusters, most votes first, ties by the rule of the class."""
+        return sorted(self.votes, key=lambda cluster: (-self.votes[cluster], self.earliest[cluster]))
+
+    def settled(self, waiting: Sequence[int], heaviest: Fraction) -> bool:
+        """Whether the leader wins whatever the candidates numbered `waiting` will say, each with up to `heaviest`.
+
+        The worst case for the leader is that all of them vote for one rival, old or new. That rival wins with more
+        votes than the leader, or with as many if its earliest candidate comes before the leader's.
+        """
+        if not self.votes:
+            return False
+        if not waiting:
+            return True
+        leader, *rivals = self.ranked()
+        outstanding = heaviest * len(waiting)
+        soonest = min(waiting)
+        threats = [(self.votes[rival], min(self.earliest[rival], soonest)) for rival in rivals] + [
+            (Fraction(0), soonest)
+        ]
+        mine = (-self.votes[leader], self.earliest[leader])
+        return all(mine < (-(votes + outstanding), first) for votes, first in threats)

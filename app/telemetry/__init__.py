@@ -1,0 +1,1 @@
+"""Telemetry: sinks that read the frozen record of a run."""

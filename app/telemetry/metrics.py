@@ -1,0 +1,100 @@
+"""Prometheus metrics; the names and labels are those of docs/metrics.md and don't change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from app.candidates import Fate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.outcome import Outcome
+    from app.workers.worker import Worker
+
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+OWN_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
+
+UNKNOWN = "unknown"
+
+
+class Metrics:
+    """The metrics of one server, in a registry of its own."""
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._registry = CollectorRegistry()
+        by_strategy = ("model", "strategy")
+        self._requests = self._counter("requests", "Requests by how they ended.", (*by_strategy, "outcome"))
+        self._duration = self._histogram("request_duration_seconds", "Whole requests.", by_strategy, SECONDS)
+        self._candidates = self._counter("candidates", "Candidates by their fate.", (*by_strategy, "fate"))
+        self._tokens = self._counter("tokens", "Tokens by kind and fate.", ("model", "kind", "fate"))
+        self._cost = self._counter("cost_usd", "Money spent, in US dollars.", by_strategy)
+        self._gateway = self._histogram("gateway_seconds", "The gateway's own time a request.", (), OWN_SECONDS)
+        self._agreement = self._histogram("agreement_ratio", "Winner's votes over votes cast.", by_strategy, RATIOS)
+        self._distinct = self._histogram("distinct_answers", "Clusters of equivalent answers.", by_strategy, COUNTS)
+        self._similarity = self._histogram("similarity", "Mean pairwise similarity.", by_strategy, RATIOS)
+        self._vendi = self._histogram("vendi_score", "Effective number of candidates.", by_strategy, COUNTS)
+        self._copying = self._histogram("copy_ratio", "Mean copy ratio.", by_strategy, (0.0, *RATIOS))
+        self._early_stops = self._counter("early_stops", "Runs ended early, by what ended them.", ("rule",))
+        self._verdicts = self._counter("verdicts", "Verdicts by status.", ("verifier", "status"))
+        self._watch(workers)
+
+    def answered(self, outcome: Outcome) -> None:
+        """Count a run that came to an answer."""
+        labels = (outcome.job.model, outcome.job.strategy.name)
+        self._requests.labels(*labels, "ok").inc()
+        self._duration.labels(*labels).observe(outcome.timing.total_ms / 1_000)
+        self._gateway.observe(outcome.timing.gateway_ms / 1_000)
+        self._agreement.labels(*labels).observe(outcome.decision.agreement)
+        self._count_candidates(outcome, labels)
+        self._measure_diversity(outcome, labels)
+        if outcome.cost.usd is not None:
+            self._cost.labels(*labels).inc(outcome.cost.usd)
+        if outcome.stopped_by:
+            self._early_stops.labels(outcome.stopped_by).inc()
+
+    def failed(self, *, model: str | None, strategy: str | None, outcome: str) -> None:
+        """Count a request that ended with the error code `outcome`; what isn't known to be a model is not a label."""
+        self._requests.labels(model or UNKNOWN, strategy or UNKNOWN, outcome).inc()
+
+    def expose(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _count_candidates(self, outcome: Outcome, labels: tuple[str, str]) -> None:
+        verifier = "+".join(part.name for part in outcome.job.strategy.verifiers)
+        for candidate in outcome.candidates:
+            fate = (candidate.fate or Fate.FAILED).value
+            self._candidates.labels(*labels, fate).inc()
+            self._tokens.labels(labels[0], "prompt", fate).inc(candidate.usage.prompt)
+            self._tokens.labels(labels[0], "prompt_cached", fate).inc(candidate.usage.cached)
+            self._tokens.labels(labels[0], "completion", fate).inc(candidate.usage.completion)
+            if candidate.verdict is not None:
+                self._verdicts.labels(verifier, candidate.verdict.status).inc()
+
+    def _measure_diversity(self, outcome: Outcome, labels: tuple[str, str]) -> None:
+        diversity = outcome.diversity
+        self._distinct.labels(*labels).observe(diversity.distinct_answers)
+        self._copying.labels(*labels).observe(diversity.mean_copy_ratio)
+        if diversity.mean_pairwise_similarity is not None:
+            self._similarity.labels(*labels).observe(diversity.mean_pairwise_similarity)
+        if diversity.vendi_score is not None:
+            self._vendi.labels(*labels).observe(diversity.vendi_score)
+
+    def _watch(self, workers: Sequence[Worker]) -> None:
+        """Let two gauges read the state of each worker whenever they are asked."""
+        up = Gauge("quorum_worker_up", "Whether the worker can serve.", ("worker",), registry=self._registry)
+        busy = Gauge("quorum_worker_in_flight", "Candidates in flight.", ("worker",), registry=self._registry)
+        for worker in workers:
+            up.labels(worker.id).set_function(lambda worker=worker: float(worker.up))
+            busy.labels(worker.id).set_function(lambda worker=worker: float(worker.in_flight))
+
+    def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(f"quorum_{name}", text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"quorum_{name}", text, labels, buckets=buckets, registry=self._registry)

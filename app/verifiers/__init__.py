@@ -1,0 +1,15 @@
+"""Verifiers: is this candidate right? One file each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from app.parts import named_union, variants
+from app.verifiers.base import Verifier
+
+VERIFIERS = variants(__name__, Verifier)
+
+if TYPE_CHECKING:
+    AnyVerifier: TypeAlias = Verifier
+else:
+    AnyVerifier = named_union(VERIFIERS)

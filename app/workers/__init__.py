@@ -1,0 +1,1 @@
+"""Workers: the servers that run models, and everything that knows how they really behave."""

@@ -1,0 +1,107 @@
+"""One streamed request to a worker, for one candidate or for several siblings."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, TypeAlias
+
+from app.errors import WorkerGarbageError
+from app.workers.completion import Completion
+from app.workers.wire import ChunkReader, raw_choices
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from app.workers.client import Client
+    from app.workers.wire import Choice, Chunk, ChunkUsage, RawChoice
+
+
+Watcher: TypeAlias = "Callable[[Sequence[RawChoice]], Awaitable[None]]"
+"""Told what each piece of a response adds, while it is generated; a slow watcher slows the worker down."""
+
+
+class Call:
+    """Draws as many completions as there are `completions`, with one request.
+
+    `completed` is told the position of each completion as it ends, of the last one only when the response has been
+    read to its end, so that its connection can serve again. `spent` is told of tokens as they arrive.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        completed: Callable[[int], None],
+        spent: Callable[[int], None],
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.completions: Sequence[Completion] = [Completion() for _ in range(width)]
+        self.open = set(range(width))
+        self._completed = completed
+        self._spent = spent
+        self._watcher = watcher
+        self._unpriced: deque[int] = deque()
+
+    async def run(self, client: Client, url: str, body: bytes) -> None:
+        """Send the request and gather its answer.
+
+        Raises the subclasses of `CandidateError`; whatever completion is still `open` then has failed of it.
+        """
+        reader = ChunkReader()
+        try:
+            async with client.stream(url, body) as pieces:
+                async for data in pieces:
+                    await self._take(reader.feed(data))
+                await self._take(reader.finish())
+        finally:
+            self._settle()
+        if self.open:
+            raise WorkerGarbageError("the worker's answer ended without a finish_reason")
+
+    async def _take(self, events: Iterator[tuple[Chunk, bytes]]) -> None:
+        """Take in the chunks of one piece of the response."""
+        before = self._tokens()
+        seen: list[RawChoice] = []
+        for chunk, payload in events:
+            for choice in chunk.choices:
+                self._add(choice)
+            if chunk.usage is not None:
+                self._price(chunk.choices, chunk.usage)
+            if self._watcher is not None:
+                seen += raw_choices(payload)
+        if self._watcher is not None and seen:
+            await self._watcher(seen)
+        if grown := self._tokens() - before:
+            self._spent(grown)
+        for position in [place for place in self.open if self.completions[place].complete]:
+            if len(self.open) > 1:
+                self._close(position)
+
+    def _add(self, choice: Choice) -> None:
+        if not 0 <= choice.index < len(self.completions):
+            raise WorkerGarbageError(f"the worker sent a choice {choice.index} that was not asked for")
+        self.completions[choice.index].add(choice)
+        if choice.finish_reason is not None:
+            self._unpriced.append(choice.index)
+
+    def _price(self, choices: Sequence[Choice], usage: ChunkUsage) -> None:
+        """Book token counts: those of a chunk's own choice, else those of the choice that ended longest ago.
+
+        llama.cpp sends a count of each choice, right after its last chunk and without its index.
+        """
+        if choices:
+            self.completions[choices[0].index].count(usage)
+        elif self._unpriced:
+            self.completions[self._unpriced.popleft()].count(usage)
+
+    def _settle(self) -> None:
+        """Tell of the completions that ended, whatever became of the connection afterwards."""
+        for position in [place for place in self.open if self.completions[place].finish_reason is not None]:
+            self._close(position)
+
+    def _close(self, position: int) -> None:
+        self.open.discard(position)
+        self._completed(position)
+
+    def _tokens(self) -> int:
+        return sum(completion.tokens for completion in self.completions)

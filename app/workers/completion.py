@@ -1,0 +1,97 @@
+"""One completion while it is being generated: what has arrived, and how many tokens it has cost so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.candidates import Reply, ToolCall, Usage
+from app.workers.thinking import split_thinking
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from app.workers.wire import Choice, ChunkUsage, ToolCallDelta
+
+
+@dataclass(slots=True)
+class PartialCall:
+    """A tool call whose pieces are still arriving."""
+
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list[str])
+
+
+@dataclass(slots=True)
+class Completion:
+    """Gathers the chunks of one choice.
+
+    `chunks` counts those that bear tokens and stands in for the token count until the worker has told it.
+    """
+
+    content: list[str] = field(default_factory=list[str])
+    reasoning: list[str] = field(default_factory=list[str])
+    calls: dict[int, PartialCall] = field(default_factory=dict[int, PartialCall])
+    logprobs: list[msgspec.Raw] = field(default_factory=list["msgspec.Raw"])
+    chunks: int = 0
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Completion tokens so far: as the worker counted them, else as many as there were chunks."""
+        return self.chunks if self.usage is None else self.usage.completion
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model came to an end and the worker told the cost of it."""
+        return self.finish_reason is not None and self.usage is not None
+
+    def add(self, choice: Choice) -> None:
+        """Take in one chunk."""
+        delta = choice.delta
+        thought = delta.reasoning or delta.reasoning_content
+        if delta.content:
+            self.content.append(delta.content)
+        if thought:
+            self.reasoning.append(thought)
+        for piece in delta.tool_calls or ():
+            _extend(self.calls.setdefault(piece.index, PartialCall()), piece)
+        if choice.logprobs is not None and choice.logprobs.content:
+            self.logprobs += choice.logprobs.content
+        if delta.content or thought or delta.tool_calls:
+            self.chunks += 1
+        if choice.finish_reason is not None:
+            self.finish_reason = choice.finish_reason
+
+    def count(self, usage: ChunkUsage) -> None:
+        """Take in what the worker says it has cost."""
+        details = usage.prompt_tokens_details
+        self.usage = Usage(
+            prompt=usage.prompt_tokens or 0,
+            cached=(details.cached_tokens or 0) if details else 0,
+            completion=usage.completion_tokens or 0,
+        )
+
+    def spent(self) -> Usage:
+        """Return the tokens that it has cost up to now."""
+        return self.usage or Usage(completion=self.chunks)
+
+    def reply(self) -> Reply:
+        """Return the message that the chunks make up."""
+        thinking, text = split_thinking("".join(self.content))
+        calls = (self.calls[index] for index in sorted(self.calls))
+        return Reply(
+            text=text,
+            thinking="".join(self.reasoning) or thinking,
+            tool_calls=tuple(ToolCall(id=c.id, name=c.name, arguments="".join(c.arguments)) for c in calls),
+        )
+
+
+def _extend(call: PartialCall, piece: ToolCallDelta) -> None:
+    """Add a piece to a tool call; the id and the name come whole, the arguments in parts."""
+    call.id = piece.id or call.id
+    if piece.function is not None:
+        call.name = piece.function.name or call.name
+        call.arguments.append(piece.function.arguments or "")

@@ -1,0 +1,116 @@
+"""The workers as a whole: which are up, what they serve, and which one takes the next candidates."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+import structlog
+
+from app.errors import CandidateError, ModelNotFoundError, NoWorkerError
+from app.workers.traits import LLAMA_CPP
+from app.workers.worker import ModelList, Props, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable, Sequence
+
+    from app.workers.client import Client
+    from app.workers.worker import ServedModel
+
+T = TypeVar("T")
+
+PROBE_TIMEOUT_S = 5.0
+MAX_NAMES = 20
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Pool:
+    """Keeps `workers` known: asks each what it serves at the start and every `probe_s` seconds."""
+
+    def __init__(self, workers: Iterable[Worker], client: Client, *, probe_s: float) -> None:
+        self.workers: Sequence[Worker] = list(workers)
+        self._client = client
+        self._probe_s = probe_s
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncGenerator[None]:
+        """Probe all workers once, then keep probing them for as long as the context lasts."""
+        await self._probe_all()
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(self._watch())
+            try:
+                yield
+            finally:
+                watch.cancel()
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one worker can serve."""
+        return any(worker.up for worker in self.workers)
+
+    def models(self) -> dict[str, ServedModel]:
+        """Return what the workers that are up serve, by name."""
+        return {name: model for worker in self.workers if worker.up for name, model in worker.models.items()}
+
+    def knows(self, model: str) -> bool:
+        """Whether any worker, up or not, is known to serve `model`."""
+        return any(model in worker.models for worker in self.workers)
+
+    def pick(self, model: str) -> Worker:
+        """Return the worker for the next candidates of `model`: of those that serve it, the least busy.
+
+        Raises `NoWorkerError` where none is up and `ModelNotFoundError` where those that are don't serve the model.
+        """
+        serving = [worker for worker in self.workers if worker.up and model in worker.models]
+        if serving:
+            return min(serving, key=lambda worker: worker.in_flight)
+        if self.knows(model) or not self.ready:
+            raise NoWorkerError(f"no worker can serve model {model!r} right now; try again", retry_after_s=5)
+        names = sorted(self.models())
+        listed = ", ".join(repr(name) for name in names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
+        raise ModelNotFoundError(f"there is no model {model!r}; available: {listed}", param="model")
+
+    def lost(self, worker: Worker) -> None:
+        """Take a worker that can't be reached out of service until the next probe finds it again."""
+        if worker.up:
+            worker.up, worker.problem = False, "no connection to the worker"
+            log.warning("worker down", worker=worker.id, url=worker.url, reason=worker.problem)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._probe_s if self.ready else min(1.0, self._probe_s))
+            await self._probe_all()
+
+    async def _probe_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for worker in self.workers:
+                group.create_task(self._probe(worker))
+
+    async def _probe(self, worker: Worker) -> None:
+        problem = await self._problem(worker)
+        worker.up = problem is None
+        if problem != worker.problem:
+            if problem:
+                log.warning("worker down", worker=worker.id, url=worker.url, reason=problem)
+            else:
+                log.info("worker up", worker=worker.id, engine=worker.traits.name, models=sorted(worker.models))
+        worker.problem = problem
+
+    async def _problem(self, worker: Worker) -> str | None:
+        """Ask a worker what it serves; return why it can't be used, or None."""
+        try:
+            worker.learn(await self._ask(worker, "/v1/models", ModelList))
+            if worker.traits is LLAMA_CPP:
+                worker.slots = (await self._ask(worker, "/props", Props)).total_slots
+        except CandidateError as error:
+            return error.message
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return "what it says of its models is not OpenAI's; is this the address of a model server?"
+        return None if worker.models else "it serves no model"
+
+    async def _ask(self, worker: Worker, path: str, kind: type[T]) -> T:
+        """GET a JSON document of the worker's."""
+        return msgspec.json.decode(await self._client.fetch(worker.url + path, timeout_s=PROBE_TIMEOUT_S), type=kind)

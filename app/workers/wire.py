@@ -1,0 +1,151 @@
+"""The bytes of a streamed completion: server-sent events, and the chunks inside them.
+
+This is the hot path, run once a generated token. A line is cut out of the buffer once, a chunk is decoded straight
+into the few fields that are used; everything else is skipped by the parser.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from app.errors import WorkerGarbageError
+from app.workers.refusal import ErrorFields, from_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes that one event may take; more is no completion chunk."""
+
+DONE = b"[DONE]"
+BAD_GATEWAY = 502
+
+
+class ToolCallDelta(msgspec.Struct):
+    """A piece of a tool call: `index` says of which."""
+
+    class Function(msgspec.Struct):
+        """A piece of the function's name or of its arguments."""
+
+        name: str | None = None
+        arguments: str | None = None
+
+    index: int = 0
+    id: str | None = None
+    function: Function | None = None
+
+
+class Delta(msgspec.Struct):
+    """What one chunk adds to a message; newer servers say `reasoning`, older ones `reasoning_content`."""
+
+    content: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+
+
+class LogProbs(msgspec.Struct):
+    """The sampled tokens' log-probabilities, one entry a token, each kept as its JSON."""
+
+    content: list[msgspec.Raw] | None = None
+
+
+class PromptDetails(msgspec.Struct):
+    """Where the prompt's tokens came from."""
+
+    cached_tokens: int | None = None
+
+
+class ChunkUsage(msgspec.Struct):
+    """Token counts as the worker sends them."""
+
+    prompt_tokens: int | None = 0
+    completion_tokens: int | None = 0
+    prompt_tokens_details: PromptDetails | None = None
+
+
+class Choice(msgspec.Struct):
+    """One choice of a chunk."""
+
+    index: int = 0
+    delta: Delta = msgspec.field(default_factory=Delta)
+    logprobs: LogProbs | None = None
+    finish_reason: str | None = None
+
+
+class Chunk(msgspec.Struct):
+    """One event of the stream; an `error` in it ends the stream."""
+
+    choices: list[Choice] = []
+    usage: ChunkUsage | None = None
+    error: ErrorFields | None = None
+
+
+class RawChoice(msgspec.Struct):
+    """One choice of a chunk, its contents as the JSON that they came in: what is only handed on."""
+
+    index: int = 0
+    delta: msgspec.Raw = msgspec.Raw(b"{}")
+    logprobs: msgspec.Raw = msgspec.Raw(b"null")
+    finish_reason: str | None = None
+
+
+class RawChunk(msgspec.Struct):
+    """One event of the stream, for handing on."""
+
+    choices: list[RawChoice] = []
+
+
+_decode_chunk = msgspec.json.Decoder(Chunk).decode
+_decode_raw_chunk = msgspec.json.Decoder(RawChunk).decode
+
+
+def raw_choices(payload: bytes) -> list[RawChoice]:
+    """Return the choices of an event that `ChunkReader` has found to be a chunk."""
+    return _decode_raw_chunk(payload).choices
+
+
+class ChunkReader:
+    """Cuts a byte stream into chunks; `done` tells whether the stream said `[DONE]`."""
+
+    __slots__ = ("_rest", "done")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self.done = False
+
+    def feed(self, data: bytes) -> Iterator[tuple[Chunk, bytes]]:
+        """Yield the chunks that `data` completes, each with the JSON that it came in.
+
+        Raises `WorkerGarbageError` for what is not a chunk and `WorkerStatusError` for an error sent in the stream.
+        """
+        lines = (self._rest + data if self._rest else data).split(b"\n")
+        self._rest = lines.pop()
+        if len(self._rest) > MAX_LINE:
+            raise WorkerGarbageError("the worker sent an event of unreasonable length")
+        for line in lines:
+            if line.startswith(b"data:"):
+                payload = line[5:]
+                if payload.strip() == DONE:
+                    self.done = True
+                else:
+                    yield _chunk(payload), payload
+            elif line and line[0] not in b":eir\r":
+                raise WorkerGarbageError("the worker's answer is not a stream of events")
+
+    def finish(self) -> Iterator[tuple[Chunk, bytes]]:
+        """Yield the chunk of a last line that the worker didn't end."""
+        return self.feed(b"\n")
+
+
+def _chunk(payload: bytes) -> Chunk:
+    try:
+        chunk = _decode_chunk(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WorkerGarbageError("the worker sent an event that is not a completion chunk") from error
+    if chunk.error is not None:
+        code = chunk.error.code
+        raise from_fields(code if isinstance(code, int) else BAD_GATEWAY, chunk.error)
+    return chunk

@@ -1,0 +1,79 @@
+"""A worker: where it is, what it serves, and how busy it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from app.workers.traits import BY_OWNER, OPENAI, Traits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ModelMeta(msgspec.Struct):
+    """llama.cpp's facts about a model."""
+
+    n_ctx: int | None = None
+
+
+class ServedModel(msgspec.Struct):
+    """One entry of `/v1/models`; the context length is vLLM's `max_model_len` or llama.cpp's `meta.n_ctx`."""
+
+    id: str
+    owned_by: str = ""
+    created: int = 0
+    max_model_len: int | None = None
+    meta: ModelMeta | None = None
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that prompt and completion may take together; None where the worker doesn't say."""
+        return self.max_model_len or (self.meta.n_ctx if self.meta else None)
+
+
+class ModelList(msgspec.Struct):
+    """The body of `GET /v1/models`."""
+
+    data: list[ServedModel]
+
+
+class Props(msgspec.Struct):
+    """What llama.cpp's `GET /props` says of its slots: the largest `n` that it takes."""
+
+    total_slots: int = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """One OpenAI-compatible server.
+
+    `slots` is the largest `n` of a request, `problem` why it can't be used, `in_flight` how many candidates it draws.
+    """
+
+    id: str
+    locate: Callable[[], str]
+    traits: Traits = OPENAI
+    models: dict[str, ServedModel] = field(default_factory=dict[str, ServedModel])
+    slots: int = 1
+    up: bool = False
+    problem: str | None = "not asked yet"
+    in_flight: int = 0
+
+    def learn(self, models: ModelList) -> None:
+        """Take in what the worker says that it serves."""
+        self.models = {model.id: model for model in models.data}
+        owner = models.data[0].owned_by if models.data else ""
+        self.traits = BY_OWNER.get(owner, OPENAI)
+
+    @property
+    def url(self) -> str:
+        """Where the worker is now, without a path; an embedded one may move when it is restarted."""
+        return self.locate()
+
+    @property
+    def completions_url(self) -> str:
+        """Where completions are asked for."""
+        return f"{self.url}/v1/chat/completions"
