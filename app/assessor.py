@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from app.diversity.lexical import copy_ratio
-from app.diversity.measure import similarity_to_previous
+from app.diversity.measure import copy_ratio_of, similarity_to_previous
 from app.verifiers.panel import judge_all
 
 if TYPE_CHECKING:
@@ -35,16 +34,16 @@ class Assessor:
 
     async def examine(self, candidate: Candidate, ask: Ask) -> Candidate:
         """Return the candidate with its answer, its verdict and how much it is like earlier ones."""
-        answer = self.strategy.answer.extract(candidate.reply, self.question)
-        candidate = replace(candidate, answer=answer)
+        candidate = replace(candidate, answer=self.strategy.answer.extract(candidate.reply, self.question))
         if self.strategy.verifiers:
             candidate = replace(candidate, verdict=await judge_all(self.strategy.verifiers, candidate, self.tools))
         if ask.previous:
-            similarity = await similarity_to_previous(candidate, ask.previous, self.embedder)
-            candidate = replace(candidate, similarity_to_previous=similarity)
-        if ask.shown:
             shown = self.strategy.context.shown_texts(ask)
-            candidate = replace(candidate, copy_ratio=copy_ratio(candidate.reply.text, shown))
+            candidate = replace(
+                candidate,
+                similarity_to_previous=await similarity_to_previous(candidate, ask.previous, self.embedder),
+                copy_ratio=await copy_ratio_of(candidate.reply.text, shown),
+            )
         return candidate
 
     async def place(self, candidate: Candidate, earlier: Sequence[Candidate]) -> Candidate:
@@ -53,4 +52,5 @@ class Assessor:
             return candidate
         if candidate.answer is not None:
             candidate = replace(candidate, cluster=await self.clusters.assign(candidate.answer))
-        return replace(candidate, rejection=self.strategy.rejects(candidate, earlier))
+        rejection = self.strategy.rejects(candidate, earlier)
+        return replace(candidate, rejection=rejection) if rejection else candidate

@@ -17,19 +17,27 @@ if TYPE_CHECKING:
 
 
 class Board:
-    """Candidates in the order of asking, and the vote of those that were accepted, counted as they come."""
+    """The candidates that are `back`, those of them that `finished`, and those that were `accepted`.
+
+    The first two are in the order of asking. The vote is that of the accepted ones, counted as they come.
+    """
 
     def __init__(self, job: Job, asked: Sequence[Ask]) -> None:
         self.back: list[Candidate] = []
+        self.finished: list[Candidate] = []
         self.accepted: list[Candidate] = []
         self._strategy = job.strategy
         self._answers = job.answers
         self._asked = asked
+        self._waiting = list(range(job.strategy.draws))
         self._tally = Tally()
 
     def add(self, candidate: Candidate) -> None:
         """Take in a candidate that is back and assessed."""
-        insort(self.back, candidate, key=lambda one: one.index)
+        insort(self.back, candidate, key=_index)
+        self._waiting.remove(candidate.index)
+        if candidate.finished:
+            insort(self.finished, candidate, key=_index)
         if candidate.accepted:
             self.accepted.append(candidate)
             self._strategy.aggregator.cast(candidate, self._tally)
@@ -38,11 +46,6 @@ class Board:
     def history(self) -> History:
         """What the strategy decides by."""
         return History(asked=self._asked, done=self.back)
-
-    @property
-    def finished(self) -> list[Candidate]:
-        """The candidates that came to their end, accepted or not."""
-        return [candidate for candidate in self.back if candidate.finished]
 
     @property
     def draws(self) -> int:
@@ -59,14 +62,12 @@ class Board:
 
         A rule vouches for the winner only, so a request for several answers is drawn to its end.
         """
-        if self._answers > 1 or len(self.finished) < self._strategy.min_candidates:
+        if not self._waiting or self._answers > 1 or len(self.finished) < self._strategy.min_candidates:
             return False
-        back = {candidate.index for candidate in self.back}
-        waiting = [index for index in range(self.draws) if index not in back]
         progress = Progress(
-            accepted=self.accepted, tally=self._tally, aggregator=self._strategy.aggregator, waiting=waiting
+            accepted=self.accepted, tally=self._tally, aggregator=self._strategy.aggregator, waiting=self._waiting
         )
-        return bool(waiting) and self._strategy.stop.satisfied(progress)
+        return self._strategy.stop.satisfied(progress)
 
     def decide(self) -> Decision | None:
         """Return the decision over the accepted candidates or, without any, over all that finished.
@@ -76,3 +77,7 @@ class Board:
         if len(self.finished) < self._strategy.min_candidates:
             return None
         return self._strategy.aggregator.decide(self.accepted or self.finished)
+
+
+def _index(candidate: Candidate) -> int:
+    return candidate.index

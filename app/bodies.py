@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from app.candidates import Ask
     from app.job import Job
@@ -36,59 +36,56 @@ class Draft:
 
 
 class Drafter:
-    """Writes the requests of one run. Conversations are encoded once, however many siblings share them."""
+    """Writes the requests of one run.
+
+    What siblings share is encoded once: the conversation, and the whole body of those that differ in nothing.
+    """
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._fields = {name: value for name, value in job.fields.items() if name not in OURS}
         self._limit_name = "max_completion_tokens" if "max_completion_tokens" in job.fields else "max_tokens"
-        self._encoded: dict[tuple[object, ...], msgspec.Raw] = {}
+        self._conversations: dict[tuple[object, ...], msgspec.Raw] = {}
 
     def drafts(self, members: Sequence[Member], worker: Worker, tokens_left: int | None) -> Iterator[Draft]:
         """Yield the requests that draw `members` from `worker`, none longer than `tokens_left`."""
-        waiting = list(members)
+        limit = self._limit(tokens_left)
+        waiting = deque(members)
+        last: tuple[dict[str, object], bytes] | None = None
         while waiting:
-            head = self._fields_for(waiting[0], tokens_left)
-            width = self._width(waiting, head, worker, tokens_left)
-            body: dict[str, object] = {**head, "stream": True, "stream_options": worker.traits.stream_options}
-            if not self._job.live:
-                body = {**worker.traits.quiet, **body}
-            if width > 1:
-                body["n"] = width
-            yield Draft(members=waiting[:width], body=msgspec.json.encode(body))
-            del waiting[:width]
+            fields = self._fields_for(waiting[0], limit)
+            group = [waiting.popleft()]
+            while waiting and len(group) < worker.width and self._alike(fields, waiting[0], limit):
+                group.append(waiting.popleft())
+            if len(group) > 1:
+                fields["n"] = len(group)
+            if last is None or last[0] != fields:
+                last = fields, self._encode(fields, worker)
+            yield Draft(members=group, body=last[1])
 
-    def _width(
-        self, waiting: Sequence[Member], head: dict[str, object], worker: Worker, tokens_left: int | None
-    ) -> int:
-        """Return how many of the first `waiting` can go into one request: those that differ in nothing but the seed."""
-        if not worker.traits.batches:
-            return 1
-        alike = _but_seed(head)
-        width = 1
-        for member in islice(waiting, 1, worker.slots):
-            if _but_seed(self._fields_for(member, tokens_left)) != alike:
-                break
-            width += 1
-        return width
+    def _encode(self, fields: dict[str, object], worker: Worker) -> bytes:
+        quiet: Mapping[str, object] = {} if self._job.live else worker.traits.quiet
+        return msgspec.json.encode({**quiet, **fields, "stream": True, "stream_options": worker.traits.stream_options})
 
-    def _fields_for(self, member: Member, tokens_left: int | None) -> dict[str, object]:
+    def _alike(self, fields: dict[str, object], member: Member, limit: dict[str, object]) -> bool:
+        """Whether a member differs from `fields` in nothing but the seed, which engines count up by themselves."""
+        others = self._fields_for(member, limit)
+        return {**others, "seed": None} == {**fields, "seed": None}
+
+    def _limit(self, tokens_left: int | None) -> dict[str, object]:
+        """Return the field that bounds a completion's length; empty where nothing does."""
+        limits = [limit for limit in (self._job.max_tokens, tokens_left) if limit is not None]
+        return {self._limit_name: max(1, min(limits))} if limits else {}
+
+    def _fields_for(self, member: Member, limit: dict[str, object]) -> dict[str, object]:
         job = self._job
         sampled = job.strategy.sampling.fields_for(member.index, job.seed)
-        sampled.pop("max_tokens", None)
-        limits = [limit for limit in (job.max_tokens, tokens_left) if limit is not None]
-        if limits:
-            sampled[self._limit_name] = max(1, min(limits))
-        return {**self._fields, **sampled, "model": job.model, "messages": self._conversation(member.ask)}
+        own = {"model": job.model, "messages": self._conversation(member.ask)}
+        return {**self._fields, **sampled, **limit, **own}
 
     def _conversation(self, ask: Ask) -> msgspec.Raw:
         key = (ask.avoid, *(candidate.index for candidate in ask.shown))
-        if key not in self._encoded:
+        if key not in self._conversations:
             messages = self._job.strategy.context.conversation(self._job.messages, ask)
-            self._encoded[key] = msgspec.Raw(msgspec.json.encode(messages))
-        return self._encoded[key]
-
-
-def _but_seed(fields: dict[str, object]) -> dict[str, object]:
-    """Return the fields that siblings of one request must share; engines count the seed up by themselves."""
-    return {name: value for name, value in fields.items() if name != "seed"}
+            self._conversations[key] = msgspec.Raw(msgspec.json.encode(messages))
+        return self._conversations[key]

@@ -70,7 +70,7 @@ class Context(BaseModel):
             return base + self._turns(shown, instruction)
         listing = "\n\n".join(self._listed(number, candidate) for number, candidate in enumerate(shown, 1))
         template = self.template or LISTING + instruction
-        return append_text(base, template.replace(PREVIOUS, listing).replace(FEEDBACK, ""))
+        return append_text(base, template.replace(FEEDBACK, "").replace(PREVIOUS, listing))
 
     def shown_texts(self, ask: Ask) -> list[str]:
         """Return the earlier solutions that stand in the context of `ask`, as far as it could copy from them."""

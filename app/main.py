@@ -62,8 +62,10 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
     await stack.enter_async_context(client)
     pool = Pool(workers, client, probe_s=timeouts.probe_s)
     await stack.enter_async_context(pool.watched())
-    offload = await stack.enter_async_context(Offload())
+    offload = await stack.enter_async_context(Offload(preload=("math_verify", "app.verifiers")))
+    offload.warm()
     embedder = await stack.enter_async_context(WordLlamaEmbedder())
+    await embedder.warm()
     engine = Engine(
         pool=pool,
         client=client,

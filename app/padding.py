@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 from app.candidates import content_parts
@@ -79,12 +80,11 @@ CLOSING = "\nThe list ends here.\n\n"
 
 
 def filler(tokens: int) -> str:
-    """Return about `tokens` tokens of text without a message: a fixed walk through `WORDS` that avoids short cycles.
+    """Return about `tokens` tokens of text without a message: always the same draws from `WORDS`.
 
-    The stride grows with every pass, so that no phrase repeats which a model could continue by copying.
+    The draws look random at any length, so that no long phrase comes back which a model could continue by copying.
     """
-    count = len(WORDS)
-    return " ".join(WORDS[(position * (1 + position // count)) % count] for position in range(tokens))
+    return " ".join(Random(0).choices(WORDS, k=tokens))  # noqa: S311 - irrelevant words guard no secret
 
 
 def pad(messages: Sequence[Message], tokens: int) -> list[Message]:

@@ -164,6 +164,10 @@ class Run:
         finally:
             self.upstream.stop()
             worker.in_flight -= len(draft.members)
+        for position in call.ended[1:]:
+            self._start(self._settle(draft.members[position].index))
+        for position in call.ended[:1]:
+            await self._settle(draft.members[position].index)
 
     async def _settle(self, index: int) -> None:
         """Assess a candidate that has come to its end and hand it out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,9 +33,14 @@ class Sampling(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
 
+    @cached_property
+    def _fixed(self) -> dict[str, object]:
+        """The fields that are every candidate's; the length is left to the run, which may have less to give."""
+        return self.model_dump(exclude_none=True, exclude={"seed", "temperature", "max_tokens"})
+
     def fields_for(self, index: int, requested_seed: int | None) -> dict[str, object]:
         """Return the request fields that candidate `index` is drawn with, in OpenAI's names."""
-        fields = self.model_dump(exclude_none=True, exclude={"seed", "temperature"})
+        fields = dict(self._fixed)
         heat = self.temperature
         if isinstance(heat, tuple):
             heat = heat[index % len(heat)]

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8_000, ge=0, le=65_535)
     insecure: bool = False
-    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    api_keys: Annotated[tuple[Annotated[SecretStr, Field(min_length=1)], ...], NoDecode] = ()
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
     workers: Annotated[tuple[AnyHttpUrl, ...], NoDecode] = ()

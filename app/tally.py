@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+Weight: TypeAlias = int | Fraction
+"""The weight of a vote; exact, and a plain number wherever it can be."""
 
 
 @dataclass(slots=True)
@@ -18,26 +21,26 @@ class Tally:
     earliest candidate was asked for first (lowest index): a rule that no timing of the workers can sway.
     """
 
-    votes: dict[int, Fraction] = field(default_factory=dict[int, Fraction])
+    votes: dict[int, Weight] = field(default_factory=dict[int, Weight])
     earliest: dict[int, int] = field(default_factory=dict[int, int])
 
-    def add(self, cluster: int, index: int, weight: Fraction) -> None:
+    def add(self, cluster: int, index: int, weight: Weight) -> None:
         """Count the vote of candidate `index` for `cluster`; a weight of 0 is no vote."""
         if weight <= 0:
             return
-        self.votes[cluster] = self.votes.get(cluster, Fraction(0)) + weight
+        self.votes[cluster] = self.votes.get(cluster, 0) + weight
         self.earliest[cluster] = min(index, self.earliest.get(cluster, index))
 
     @property
-    def total(self) -> Fraction:
+    def total(self) -> Weight:
         """The weight of all votes cast."""
-        return sum(self.votes.values(), Fraction(0))
+        return sum(self.votes.values())
 
     def ranked(self) -> list[int]:
         """Return the clusters, most votes first, ties by the rule of the class."""
         return sorted(self.votes, key=lambda cluster: (-self.votes[cluster], self.earliest[cluster]))
 
-    def settled(self, waiting: Sequence[int], heaviest: Fraction) -> bool:
+    def settled(self, waiting: Sequence[int], heaviest: Weight) -> bool:
         """Whether the leader wins whatever the candidates numbered `waiting` will say, each with up to `heaviest`.
 
         The worst case for the leader is that all of them vote for one rival, old or new. That rival wins with more
@@ -50,8 +53,6 @@ class Tally:
         leader, *rivals = self.ranked()
         outstanding = heaviest * len(waiting)
         soonest = min(waiting)
-        threats = [(self.votes[rival], min(self.earliest[rival], soonest)) for rival in rivals] + [
-            (Fraction(0), soonest)
-        ]
+        threats = [(self.votes[rival], min(self.earliest[rival], soonest)) for rival in rivals] + [(0, soonest)]
         mine = (-self.votes[leader], self.earliest[leader])
         return all(mine < (-(votes + outstanding), first) for votes, first in threats)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from app.candidates import Decision
 from app.parts import Part
-from app.tally import Tally
+from app.tally import Tally, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +24,12 @@ class Aggregator(Part):
     needs_score: ClassVar[bool] = False
     """Whether it is meaningless without a verifier that scores."""
 
-    heaviest: ClassVar[Fraction] = Fraction(1)
+    heaviest: ClassVar[Weight] = 1
     """The most that one vote can weigh."""
 
-    def weight(self, candidate: Candidate) -> Fraction:  # noqa: ARG002 - subclasses look at it
+    def weight(self, candidate: Candidate) -> Weight:  # noqa: ARG002 - subclasses look at it
         """Return the weight of this candidate's vote, in 0..1."""
-        return Fraction(1)
+        return 1
 
     def order(self, pool: Sequence[Candidate], tally: Tally) -> tuple[list[Candidate], bool]:
         """Return the pool, best first, and whether only the tie rule made the first one the winner."""

@@ -39,7 +39,9 @@ _ASKS_PROSE = re.compile(
 )
 _WORDS = re.compile(r"[a-z' -]++", re.ASCII)
 _MIN_WORD = 4
-_EXPRESSION = re.compile(r"[\\^=<>+{}\[\]]|\d\s*[*/-]|^\(|^[A-Za-z]$")
+_EXPRESSION = re.compile(r"\b(?:pi|sqrt)\b|[\\^=<>+{}\[\]]|\d\s*[*/-]|^\(|^[A-Za-z]$")
+_GOES_ON = re.compile(r"\s*+[,;(]\s|\s++(?!pi\b|sqrt\b)[A-Za-z(]{2}|$")
+_CLAUSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}(?:,?\s[A-Za-z]{2,}){2}")
 _MAX_WORDS = 6
 _EVASIVE = re.compile(r"(?:not|that|to|because|unclear|unknown|as|in|given|found|obtained|if|when)\b", re.IGNORECASE)
 
@@ -102,11 +104,13 @@ def _asks_quantity(question: Question) -> bool:
 def _valued(value: str, question: Question) -> Answer | None:
     """Return the answer of an announced value; None where that is no answer but a sentence that goes on."""
     answer = math_answer(value, question)
-    if is_plain(answer.key) or _EXPRESSION.search(value):
+    if is_plain(answer.key):
         return answer
     number = first_number(value)
-    if number and value.startswith(number):
+    if number and value.startswith(number) and _GOES_ON.match(value, len(number)):
         return math_answer(number, question)
+    if _EXPRESSION.search(value) and not _CLAUSE.search(value):
+        return answer
     if _EVASIVE.match(value) or len(value.split()) > _MAX_WORDS:
         return None
     return text_answer(value)

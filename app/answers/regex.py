@@ -78,8 +78,6 @@ def _checked(pattern: str) -> str:
         size = _compiled(pattern).programsize
     except re2.error as error:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         raise ValueError(f"not a regular expression that RE2 knows: {_reason(cast('Exception', error))}") from None
-    except UnicodeEncodeError:
-        raise ValueError("not a regular expression: it holds half of a surrogate pair") from None
     if size > MAX_PROGRAM:
         raise ValueError(f"too complex: it compiles to {size} instructions, {MAX_PROGRAM} are allowed")
     return pattern

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.api.schemas import StreamOptions, read_json, read_request
+from app.candidates import plain_text
 from app.errors import InvalidRequestError, InvalidStrategyError, RequestTooLargeError
 from app.job import Job
 from app.strategies.single import Single
@@ -90,7 +91,7 @@ class Desk:
             raise RequestTooLargeError(
                 f"{len(chat.messages)} messages; at most {self.limits.max_messages} are taken", param="messages"
             )
-        characters = sum(len(one.content) for one in chat.messages if isinstance(one.content, str))
+        characters = sum(len(plain_text(one.content)) for one in chat.messages)
         if characters > self.limits.max_message_chars:
             raise RequestTooLargeError(
                 f"the messages have {characters} characters; at most {self.limits.max_message_chars} are taken",

@@ -8,7 +8,6 @@ from app.errors import InvalidRequestError, InvalidStrategyError
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
 
 MAX_PROBLEMS = 5
 MAX_MESSAGE = 2_000
@@ -27,34 +26,41 @@ def invalid_strategy(error: ValidationError, value: object) -> InvalidStrategyEr
 
 
 def describe(error: ValidationError, value: object) -> tuple[str, str]:
-    """Return the first bad field's path in `value`, and a message that tells of all of them."""
-    problems = error.errors(include_url=False, include_context=True, include_input=False)
-    told = [f"{path}: {text}" if path else text for path, text in (_problem(one, value) for one in problems)]
-    distinct = list(dict.fromkeys(told))[:MAX_PROBLEMS]
-    return _problem(problems[0], value)[0], "; ".join(distinct)[:MAX_MESSAGE]
+    """Return the bad field's path in `value`, and a message that tells of all problems.
+
+    Where one value could have been of several kinds there's a problem a kind: the deepest path is the nearest miss.
+    """
+    problems = [
+        (path_in(value, one["loc"], missing=one["type"] == "missing"), one["msg"].removeprefix("Value error, "))
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    told = dict.fromkeys(f"{'.'.join(path)}: {text}" if path else text for path, text in problems)
+    first = problems[0][0]
+    same = [path for path, _ in problems if path[: len(first)] == first]
+    return ".".join(max(same, key=len)), "; ".join(list(told)[:MAX_PROBLEMS])[:MAX_MESSAGE]
 
 
-def _problem(problem: ErrorDetails, value: object) -> tuple[str, str]:
-    text = problem["msg"].removeprefix("Value error, ")
-    return path_in(value, problem["loc"]), text
+def path_in(value: object, loc: tuple[int | str, ...], *, missing: bool) -> list[str]:
+    """Return `loc` as names and numbers of fields in `value`, without the names of kinds that pydantic puts between.
 
-
-def path_in(value: object, loc: tuple[int | str, ...]) -> str:
-    """Return `loc` as a path of field names and numbers, without the names of union members that pydantic adds."""
+    `missing` says that the last step names a field that isn't there. A `value` that is no container (a short form)
+    has no kinds in its paths.
+    """
+    if not isinstance(value, (dict, list)):
+        return [str(step) for step in loc]
     path: list[str] = []
-    here: object = value
+    here = _members(value)  # pyright: ignore[reportUnknownArgumentType] - any JSON
     for depth, step in enumerate(loc):
-        inside = _members(here)
-        if step in inside:
-            here = inside[step]
-        elif depth < len(loc) - 1 or not inside or inside.get("type") == step:
+        if step in here:
+            here = _members(here[step])
+        elif not (missing and depth == len(loc) - 1):
             continue
         path.append(str(step))
-    return ".".join(path)
+    return path
 
 
 def _members(value: object) -> dict[object, object]:
     """Return what stands directly inside of a JSON value, by name or number."""
     if isinstance(value, dict):
         return cast("dict[object, object]", value)
-    return {**dict(enumerate(cast("list[object]", value)))} if isinstance(value, list) else {}
+    return dict(enumerate(cast("list[object]", value))) if isinstance(value, list) else {}

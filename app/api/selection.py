@@ -37,8 +37,8 @@ class Selector:
         self._adapter: TypeAdapter[Strategy] = TypeAdapter(AnyStrategy)
         self.presets: dict[str, Strategy] = {}
         for name, spec in presets.items():
-            self.presets[name] = self._named("preset", name, spec)
-        self.default = self._named("default_strategy", "", default)
+            self.presets[name] = self._configured(f"preset {name}", spec)
+        self.default = self._configured("default_strategy", default)
 
     def select(self, *, model: str, body: object, header: str | None, serves: Callable[[str], bool]) -> Selection:
         """Return what the request asks for; `serves` tells whether a name is a model's."""
@@ -74,11 +74,11 @@ class Selector:
             f"there is no strategy {text[:MAX_NAME]!r}; valid are {SHORT_FORMS}{presets}", param="strategy"
         )
 
-    def _named(self, what: str, name: str, value: object) -> Strategy:
+    def _configured(self, what: str, value: object) -> Strategy:
         try:
             return self.read(value)
         except InvalidStrategyError as error:
-            raise InvalidStrategyError(f"{what} {name}: {error.message}".replace(" :", ":")) from error
+            raise InvalidStrategyError(f"{what}: {error.message}") from error
 
 
 def split_model(model: str, serves: Callable[[str], bool]) -> tuple[str, str | None]:

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from app.aggregators import AnyAggregator
 from app.aggregators.first_accepted import FirstAccepted
 from app.candidates import Ask
+from app.stopping import AnyStopRule
+from app.stopping.none import NeverStop
 from app.strategies.base import MAX_DRAWS, Strategy, count
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Reject(Strategy):
     )
     explore: bool = Field(default=True, description="Whether a retry is told what to avoid.")
     aggregator: AnyAggregator = FirstAccepted()
+    stop: AnyStopRule = NeverStop()
 
     @model_validator(mode="after")
     def _can_accept_enough(self) -> Self:
@@ -57,11 +60,11 @@ class Reject(Strategy):
         return self.max_attempts
 
     def next(self, history: History) -> Sequence[Ask]:
-        """Ask once more unless enough are accepted or all attempts are spent."""
-        accepted = sum(candidate.accepted for candidate in history.done)
-        if history.waiting or accepted >= self.accept or len(history.asked) >= self.max_attempts:
-            return []
+        """Ask once more unless enough are accepted, and `min_candidates` finished, or all attempts are spent."""
         seen = history.finished
+        enough = sum(one.accepted for one in seen) >= self.accept and len(seen) >= self.min_candidates
+        if history.waiting or enough or len(history.asked) >= self.max_attempts:
+            return []
         return [Ask(round=len(history.asked), shown=seen if self.explore else (), previous=seen, avoid=True)]
 
     def rejects(self, candidate: Candidate, earlier: Sequence[Candidate]) -> str | None:

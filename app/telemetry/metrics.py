@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from app.candidates import Fate
+from app.candidates import Fate, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.candidates import Candidate
     from app.outcome import Outcome
     from app.workers.worker import Worker
 
@@ -66,15 +67,18 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _count_candidates(self, outcome: Outcome, labels: tuple[str, str]) -> None:
-        verifier = "+".join(part.name for part in outcome.job.strategy.verifiers)
+        by_fate: dict[str, list[Candidate]] = {}
         for candidate in outcome.candidates:
-            fate = (candidate.fate or Fate.FAILED).value
-            self._candidates.labels(*labels, fate).inc()
-            self._tokens.labels(labels[0], "prompt", fate).inc(candidate.usage.prompt)
-            self._tokens.labels(labels[0], "prompt_cached", fate).inc(candidate.usage.cached)
-            self._tokens.labels(labels[0], "completion", fate).inc(candidate.usage.completion)
-            if candidate.verdict is not None:
-                self._verdicts.labels(verifier, candidate.verdict.status).inc()
+            by_fate.setdefault((candidate.fate or Fate.FAILED).value, []).append(candidate)
+        for fate, candidates in by_fate.items():
+            usage = sum((candidate.usage for candidate in candidates), Usage())
+            self._candidates.labels(*labels, fate).inc(len(candidates))
+            self._tokens.labels(labels[0], "prompt", fate).inc(usage.prompt)
+            self._tokens.labels(labels[0], "prompt_cached", fate).inc(usage.cached)
+            self._tokens.labels(labels[0], "completion", fate).inc(usage.completion)
+        verifier = "+".join(part.name for part in outcome.job.strategy.verifiers)
+        for status in (one.verdict.status for one in outcome.candidates if one.verdict):
+            self._verdicts.labels(verifier, status).inc()
 
     def _measure_diversity(self, outcome: Outcome, labels: tuple[str, str]) -> None:
         diversity = outcome.diversity

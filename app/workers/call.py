@@ -23,8 +23,9 @@ Watcher: TypeAlias = "Callable[[Sequence[RawChoice]], Awaitable[None]]"
 class Call:
     """Draws as many completions as there are `completions`, with one request.
 
-    `completed` is told the position of each completion as it ends, of the last one only when the response has been
-    read to its end, so that its connection can serve again. `spent` is told of tokens as they arrive.
+    `completed` is told the position of each completion that ends before the last one does; the others stand in
+    `ended` when the response has been read to its end, so that its connection can serve again. `open` holds those
+    that have not ended. `spent` is told of tokens as they arrive.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Call:
     ) -> None:
         self.completions: Sequence[Completion] = [Completion() for _ in range(width)]
         self.open = set(range(width))
+        self.ended: list[int] = []
         self._completed = completed
         self._spent = spent
         self._watcher = watcher
@@ -73,9 +75,8 @@ class Call:
             await self._watcher(seen)
         if grown := self._tokens() - before:
             self._spent(grown)
-        for position in [place for place in self.open if self.completions[place].complete]:
-            if len(self.open) > 1:
-                self._close(position)
+        if len(self.open) > 1:
+            self._tell()
 
     def _add(self, choice: Choice) -> None:
         if not 0 <= choice.index < len(self.completions):
@@ -94,14 +95,17 @@ class Call:
         elif self._unpriced:
             self.completions[self._unpriced.popleft()].count(usage)
 
-    def _settle(self) -> None:
-        """Tell of the completions that ended, whatever became of the connection afterwards."""
-        for position in [place for place in self.open if self.completions[place].finish_reason is not None]:
-            self._close(position)
+    def _tell(self) -> None:
+        """Tell of the completions that are complete, but for the last one."""
+        for position in [place for place in self.open if self.completions[place].complete]:
+            if len(self.open) > 1:
+                self.open.discard(position)
+                self._completed(position)
 
-    def _close(self, position: int) -> None:
-        self.open.discard(position)
-        self._completed(position)
+    def _settle(self) -> None:
+        """Put down the completions that ended, whatever became of the connection afterwards."""
+        self.ended = [place for place in self.open if self.completions[place].finish_reason is not None]
+        self.open.difference_update(self.ended)
 
     def _tokens(self) -> int:
         return sum(completion.tokens for completion in self.completions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import io
 from typing import TYPE_CHECKING, Protocol, Self
 
 import aiohttp
@@ -17,7 +17,7 @@ from app.errors import (
 from app.workers.refusal import describe_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_ERROR_BODY = 64 * 1024
 MAX_FETCH_BODY = 4 * 1024 * 1024
+LARGE_BODY = 1024 * 1024
+"""Bytes from which a body is sent in parts, so that it doesn't hold up the event loop."""
+
 OK = 200
 
 
@@ -73,70 +76,93 @@ class AioHttpClient:
     ) -> None:
         await self._opened().close()
 
-    @asynccontextmanager
-    async def stream(self, url: str, body: bytes) -> AsyncGenerator[AsyncIterator[bytes]]:
+    def stream(self, url: str, body: bytes) -> Exchange:
         """POST `body`; a connection that the worker had closed in the meantime is replaced once."""
-        async with self._post(url, body) as response:
-            if response.status != OK:
-                text = await self._read(response, MAX_ERROR_BODY)
-                raise describe_refusal(response.status, text)
-            yield self._pieces(response)
+        return Exchange(self._opened(), url, body)
 
     async def fetch(self, url: str, *, timeout_s: float) -> bytes:
         """GET `url` within `timeout_s`."""
         timeout = aiohttp.ClientTimeout(total=timeout_s)
         try:
             async with self._opened().get(url, timeout=timeout, allow_redirects=False) as response:
-                body = await self._read(response, MAX_FETCH_BODY)
+                body = await read_at_most(response, MAX_FETCH_BODY)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise translated(error) from error
         if response.status != OK:
             raise WorkerStatusError(f"answered with status {response.status}", worker_status=response.status)
         return body
 
-    @asynccontextmanager
-    async def _post(self, url: str, body: bytes) -> AsyncGenerator[aiohttp.ClientResponse]:
-        try:
-            response = await self._opened().post(url, data=body, allow_redirects=False)
-        except aiohttp.ServerDisconnectedError:
-            response = await self._post_afresh(url, body)
-        except (aiohttp.ClientError, OSError) as error:
-            raise translated(error) from error
-        async with response:
-            yield response
-
-    async def _post_afresh(self, url: str, body: bytes) -> aiohttp.ClientResponse:
-        """Try once more: servers close idle connections, and a pooled one may be met at that very moment."""
-        try:
-            return await self._opened().post(url, data=body, allow_redirects=False)
-        except (aiohttp.ClientError, OSError) as error:
-            raise translated(error) from error
-
-    @staticmethod
-    async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        try:
-            async for piece in response.content.iter_any():
-                yield piece
-        except (aiohttp.ClientError, OSError) as error:
-            raise translated(error) from error
-
-    @staticmethod
-    async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-        """Return at most `limit` bytes of the body."""
-        body = bytearray()
-        try:
-            async for piece in response.content.iter_any():
-                body += piece
-                if len(body) >= limit:
-                    break
-        except (aiohttp.ClientError, OSError) as error:
-            raise translated(error) from error
-        return bytes(body[:limit])
-
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise RuntimeError("the client is used outside its context")
         return self._session
+
+
+class Exchange:
+    """One streamed POST, as a context: gives the response's pieces, and ends the request when it is left early.
+
+    Written out, not a generator: it is entered once a candidate, and a generator would cost it twice the time.
+    """
+
+    __slots__ = ("_body", "_response", "_session", "_url")
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, body: bytes) -> None:
+        self._session = session
+        self._url = url
+        self._body = body
+        self._response: aiohttp.ClientResponse | None = None
+
+    async def __aenter__(self) -> AsyncIterator[bytes]:
+        try:
+            response = await self._post()
+        except aiohttp.ServerDisconnectedError:
+            response = await self._post_again()
+        except (aiohttp.ClientError, OSError) as error:
+            raise translated(error) from error
+        self._response = response
+        if response.status != OK:
+            try:
+                raise describe_refusal(response.status, await read_at_most(response, MAX_ERROR_BODY))
+            finally:
+                response.close()
+        return pieces(response)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._response is not None:
+            self._response.close()  # does nothing where the response has come to its end
+
+    async def _post(self) -> aiohttp.ClientResponse:
+        data = self._body if len(self._body) < LARGE_BODY else io.BytesIO(self._body)
+        return await self._session.post(self._url, data=data, allow_redirects=False)
+
+    async def _post_again(self) -> aiohttp.ClientResponse:
+        """Try once more: servers close idle connections, and a pooled one may be met at that very moment."""
+        try:
+            return await self._post()
+        except (aiohttp.ClientError, OSError) as error:
+            raise translated(error) from error
+
+
+async def pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives."""
+    content = response.content
+    try:
+        while piece := await content.readany():
+            yield piece
+    except (aiohttp.ClientError, OSError) as error:
+        raise translated(error) from error
+
+
+async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return the first `limit` bytes of the body."""
+    body = bytearray()
+    async for piece in pieces(response):
+        body += piece
+        if len(body) >= limit:
+            break
+    return bytes(body[:limit])
 
 
 def translated(error: Exception) -> CandidateError:

@@ -102,8 +102,8 @@ def _server(options: argparse.Namespace) -> _Server:
       others, and on CPUs it is no faster.
     - `n_batch`: a decode step takes at most so many prompt tokens, and every other stream waits for that step. With
       the default of 2048, one long prompt silences all streams until it has been read.
-    - `n_threads_http`: a thread serves one connection, queued requests included. With the default (slots + 4), as many
-      waiting requests block even `/health`.
+    - `n_threads_http`: a thread serves one connection, queued requests included. With the default, 40 waiting requests
+      on 8 slots blocked even `/health`.
     - `cache_ram_mib`: by default up to 8 GiB of memory for the caches of past prompts. Each slot still keeps its last.
     - No warm-up, no web page, no `/slots` (it shows prompts), and no web page of elsewhere may read answers (CORS).
     """

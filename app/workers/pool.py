@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import structlog
 
-from app.errors import CandidateError, ModelNotFoundError, NoWorkerError
-from app.workers.traits import LLAMA_CPP
+from app.errors import CandidateError, ModelNotFoundError, NoWorkerError, WorkerStatusError
 from app.workers.worker import ModelList, Props, Worker
 
 if TYPE_CHECKING:
@@ -103,13 +102,20 @@ class Pool:
         """Ask a worker what it serves; return why it can't be used, or None."""
         try:
             worker.learn(await self._ask(worker, "/v1/models", ModelList))
-            if worker.traits is LLAMA_CPP:
-                worker.slots = (await self._ask(worker, "/props", Props)).total_slots
+            if worker.traits.batches:
+                worker.slots = await self._slots(worker)
         except CandidateError as error:
             return error.message
         except (msgspec.DecodeError, UnicodeDecodeError):
             return "what it says of its models is not OpenAI's; is this the address of a model server?"
         return None if worker.models else "it serves no model"
+
+    async def _slots(self, worker: Worker) -> int:
+        """Return how many candidates one request may draw; 1 where the worker keeps that to itself."""
+        try:
+            return (await self._ask(worker, "/props", Props)).total_slots
+        except WorkerStatusError:
+            return 1
 
     async def _ask(self, worker: Worker, path: str, kind: type[T]) -> T:
         """GET a JSON document of the worker's."""

@@ -74,6 +74,11 @@ class Worker:
         return self.locate()
 
     @property
+    def width(self) -> int:
+        """How many candidates one request may draw."""
+        return self.slots if self.traits.batches else 1
+
+    @property
     def completions_url(self) -> str:
         """Where completions are asked for."""
         return f"{self.url}/v1/chat/completions"

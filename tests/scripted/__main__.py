@@ -33,8 +33,8 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def reply(options: argparse.Namespace, answer: str) -> Reply:
-    """Return a completion of `options.tokens` tokens that ends in `answer`."""
-    words = [f"w{number % 10}" for number in range(options.tokens - 1)]
+    """Return a completion of `options.tokens` tokens that ends in `answer` and is different from the first token on."""
+    words = [f"{answer}{number % 10}" for number in range(options.tokens - 1)]
     instant: bool = options.instant
     return Reply(
         texts=(" ".join([*words, answer]),),

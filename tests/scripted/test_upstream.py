@@ -352,4 +352,4 @@ def test_it_runs_on_its_own_and_prints_its_address(engine: str) -> None:
         url = process.stdout.readline().strip()
         _, body = asyncio.run(post(url, seed=1))
         process.terminate()
-    assert text_of(body) == "w0 w1 w2 B"
+    assert text_of(body) == "B0 B1 B2 B"

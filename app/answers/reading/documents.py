@@ -122,8 +122,8 @@ class _Scan:
 
 def _number(text: str) -> Decimal:
     """Return a number exactly; raises ValueError for one that would be long to write out."""
-    number = Decimal(text) if len(text) <= MAX_DIGITS else Decimal("Infinity")
-    if number and not -MAX_DIGITS < number.adjusted() < MAX_DIGITS:
+    number = Decimal(text) if len(text) <= MAX_DIGITS else None
+    if number is None or (number and not -MAX_DIGITS < number.adjusted() < MAX_DIGITS):
         raise ValueError("a number is too long")
     return number
 

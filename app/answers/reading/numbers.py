@@ -82,7 +82,8 @@ def last_number(text: str) -> str | None:
     for _ in range(_MAX_WINDOWS):
         last = max(text.rfind(digit, 0, end) for digit in "0123456789")
         start = max(0, last - _WINDOW)
-        found = list(_IN_PROSE.finditer(plain(text[start : last + _WINDOW])))
+        before = text[max(0, start - 2) : start]  # which tells whether the window begins within a word
+        found = list(_IN_PROSE.finditer(before + plain(text[start : last + _WINDOW]), len(before)))
         if found or last < 0:
             return found[-1].group().strip() if found else None
         end = start

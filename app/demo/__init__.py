@@ -1,0 +1,7 @@
+"""The demo: a real model asked a few questions under every strategy, over HTTP, and a table of what came of it."""
+
+from __future__ import annotations
+
+from app.demo.show import run_demo
+
+__all__ = ["run_demo"]

@@ -1,0 +1,47 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.scripted.actions import Status
+from tests.scripted.llamacpp import LlamaCpp
+from tests.scripted.reply import Reply
+from tests.scripted.scripts import always
+from tests.stage import Stage, staged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TIMEOUTS = {"connect_s": 1.0, "idle_s": 0.5, "probe_s": 0.5}
+PRICES = {"scripted": {"prompt": 1.0, "prompt_cached": 0.5, "completion": 2.0}}
+PRESETS = {"three": {"type": "parallel", "n": 3}}
+
+
+@pytest.fixture(scope="session")
+def vllm_stage() -> Iterator[Stage]:
+    with staged(timeouts=TIMEOUTS, prices=PRICES, presets=PRESETS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def llama_stage() -> Iterator[Stage]:
+    slots = Status(status=200, body=b'{"total_slots": 4}')
+    with staged(LlamaCpp(slots=4), routes={"/props": slots}, timeouts=TIMEOUTS) as running:
+        yield running
+
+
+@pytest.fixture
+def stage(vllm_stage: Stage) -> Stage:
+    """A gateway before a worker that speaks vLLM's dialect and says `ok` unless told otherwise."""
+    vllm_stage.play(always(Reply()))
+    return vllm_stage
+
+
+@pytest.fixture
+def llama(llama_stage: Stage) -> Stage:
+    """The same before a worker that speaks llama.cpp's dialect, with four slots."""
+    llama_stage.play(always(Reply()))
+    return llama_stage

@@ -1,0 +1,116 @@
+"""A real gateway in front of a scripted upstream, each with an event loop of its own, for tests to talk to over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import uvloop
+
+from app.main import create_app
+from app.server import serving
+from app.settings import Settings
+from tests.scripted.hosted import hosted
+from tests.scripted.upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+
+    from tests.scripted.actions import Action, Status
+    from tests.scripted.dialect import Dialect
+    from tests.scripted.hosted import Hosted
+    from tests.scripted.received import Received
+    from tests.scripted.scripts import Script
+
+MODEL = "scripted"
+QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "What is 6 x 7?"}]}
+
+
+class Stage:
+    """The gateway at `url` and the upstream behind it."""
+
+    def __init__(self, worker: Hosted, url: str) -> None:
+        self.worker = worker
+        self.url = url
+        self.client = httpx2.Client(base_url=url, timeout=30)
+
+    def play(self, script: Script) -> None:
+        """Let the upstream follow `script`, counting requests from 0 again, and forget what it has seen."""
+        self.worker.wait_until(lambda upstream: upstream.in_flight == 0)
+        numbers = itertools.count()
+
+        def renumbered(received: Received) -> Action:
+            received.number = next(numbers)
+            return script(received)
+
+        self.worker.upstream.script = renumbered
+        self.worker.upstream.seen.clear()
+
+    @property
+    def seen(self) -> list[Received]:
+        """The requests that the upstream got since `play`."""
+        return list(self.worker.upstream.seen)
+
+    def ask(self, strategy: object = None, **fields: object) -> httpx2.Response:
+        """Ask the gateway; `fields` join the request's body."""
+        body = {**QUESTION, **({} if strategy is None else {"strategy": strategy}), **fields}
+        return self.client.post("/v1/chat/completions", json=body)
+
+    def answer(self, strategy: object = None, **fields: object) -> dict[str, Any]:
+        """Ask, and return the body of the answer, which must be a good one."""
+        response = self.ask(strategy, **fields)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+@contextmanager
+def staged(
+    dialect: Dialect | None = None, *, routes: Mapping[str, Status] | None = None, **settings: object
+) -> Generator[Stage]:
+    """Run an upstream, with other `routes` than completions, and a gateway with these settings."""
+    upstream = Upstream(dialect=dialect, models=(MODEL,))
+    upstream.routes.update(routes or {})
+    with hosted(upstream) as worker:
+        chosen = Settings.model_validate({"workers": [worker.url], **settings})
+        with gateway(chosen) as url:
+            stage = Stage(worker, url)
+            yield stage
+            stage.client.close()
+
+
+@contextmanager
+def gateway(settings: Settings) -> Generator[str]:
+    """Run a gateway in a thread while the context lasts; yields its URL."""
+    started: Future[str] = Future()
+    ended = threading.Event()
+
+    async def main() -> None:
+        async with serving(create_app(settings)) as url:
+            started.set_result(url)
+            await asyncio.to_thread(ended.wait)
+
+    def run() -> None:
+        try:
+            uvloop.run(main())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    thread = threading.Thread(target=run, name="gateway")
+    thread.start()
+    try:
+        yield started.result(timeout=30)
+    finally:
+        ended.set()
+        thread.join()
+
+
+def events(response: httpx2.Response) -> Iterator[str]:
+    """Yield the lines of a stream of events that aren't empty."""
+    return (line for line in response.iter_lines() if line)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.aggregators import AGGREGATORS
+from app.aggregators.majority import Majority
+from app.aggregators.weighted import Weighted
+from app.board import Board
+from app.candidates import Ask, Candidate, Failure, Verdict
+from app.job import Job
+from app.parts import type_name
+from app.stopping.decided import Decided
+from app.strategies.parallel import Parallel
+from app.verifiers.exact import ExactVerifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from app.aggregators.base import Aggregator
+
+SCORES = st.sampled_from([0.0, 0.25, 1 / 3, 0.5, 1.0]) | st.floats(0, 1)
+CANDIDATES = st.builds(
+    Candidate,
+    index=st.just(0),
+    finish_reason=st.just("stop"),
+    cluster=st.none() | st.integers(0, 3),
+    rejection=st.sampled_from([None, None, None, "failed verification"]),
+    verdict=st.none() | st.builds(Verdict, status=st.just("pass"), score=st.none() | SCORES),
+    failure=st.sampled_from([None, None, None, Failure(message="gone")]),
+)
+
+
+def board_of(aggregator: Aggregator, draws: int) -> Board:
+    strategy = Parallel(n=draws, aggregator=aggregator, verifiers=(ExactVerifier(answer="42"),), stop=Decided())
+    job = Job(
+        run_id="run_1", model="m", messages=[], strategy=strategy, selected_by="body", arrived=0.0, deadline_s=1.0
+    )
+    return Board(job, [Ask(chain=chain) for chain in range(draws)])
+
+
+def answer_of(board: Board) -> tuple[str, object] | None:
+    """Return what the board decides: the winner's cluster or, where it gives no answer, the winner itself."""
+    decision = board.decide()
+    if decision is None:
+        return None
+    winner = decision.winner
+    return ("candidate", winner.id) if winner.cluster is None else ("cluster", winner.cluster)
+
+
+def drawn_until_stopped(board: Board, arriving: Iterable[Candidate]) -> Board:
+    for candidate in arriving:
+        board.add(candidate)
+        if board.may_stop():
+            break
+    return board
+
+
+@pytest.mark.parametrize("kind", AGGREGATORS, ids=type_name)
+@given(candidates=st.lists(CANDIDATES, min_size=1, max_size=9), data=st.data())
+def test_stopping_when_decided_never_changes_the_answer(
+    kind: type[Aggregator], candidates: list[Candidate], data: st.DataObject
+) -> None:
+    arriving = data.draw(st.permutations([replace(one, index=i) for i, one in enumerate(candidates)]))
+    full = board_of(kind(), len(arriving))
+    for candidate in arriving:
+        full.add(candidate)
+    assert answer_of(drawn_until_stopped(board_of(kind(), len(arriving)), arriving)) == answer_of(full)
+
+
+@given(candidates=st.lists(CANDIDATES, min_size=1, max_size=9), unscored=st.floats(0, 1), data=st.data())
+def test_nor_does_it_where_candidates_without_a_score_have_a_weight(
+    candidates: list[Candidate], unscored: float, data: st.DataObject
+) -> None:
+    arriving = data.draw(st.permutations([replace(one, index=i) for i, one in enumerate(candidates)]))
+    full = board_of(Weighted(unscored=unscored), len(arriving))
+    for candidate in arriving:
+        full.add(candidate)
+    early = drawn_until_stopped(board_of(Weighted(unscored=unscored), len(arriving)), arriving)
+    assert answer_of(early) == answer_of(full)
+
+
+def test_a_vote_ends_as_soon_as_the_rest_cannot_win() -> None:
+    votes = [Candidate(index=i, finish_reason="stop", cluster=0) for i in range(8)]
+    board = drawn_until_stopped(board_of(Majority(), 8), votes)
+    assert len(board.back) == 4

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from app.candidates import Candidate
+from app.strategies.history import History
+from app.strategies.parallel import Parallel
+
+
+def test_all_samples_are_asked_for_at_once_each_in_a_chain_of_its_own_and_shown_nothing() -> None:
+    asks = Parallel(n=4).next(History())
+    assert [(ask.round, ask.chain) for ask in asks] == [(0, 0), (0, 1), (0, 2), (0, 3)]
+    assert not any(ask.shown or ask.previous or ask.avoid for ask in asks)
+
+
+def test_the_next_wave_waits_for_the_whole_of_the_last_one_and_the_last_may_be_smaller() -> None:
+    strategy = Parallel(n=5, wave=2)
+    asked = list(strategy.next(History()))
+    done: list[Candidate] = []
+    sizes = [len(asked)]
+    while len(done) < 5:
+        done.append(Candidate(index=len(done), finish_reason="stop"))
+        more = strategy.next(History(asked=asked, done=done))
+        assert not more or len(done) == len(asked)
+        asked += more
+        sizes += [len(more)] if more else []
+    assert sizes == [2, 2, 1]
+    assert [ask.chain for ask in asked] == [0, 1, 2, 3, 4]
+
+
+def test_a_wave_wider_than_the_whole_is_the_whole() -> None:
+    assert len(Parallel(n=3, wave=8).next(History())) == 3

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.tally import Tally
+
+if TYPE_CHECKING:
+    from random import Random
+
+Vote = tuple[int, int, Fraction]
+
+WEIGHTS = st.fractions(0, 1, max_denominator=12) | st.floats(0, 1).map(Fraction)
+
+
+@st.composite
+def elections(draw: st.DrawFn) -> tuple[list[Vote], list[int]]:
+    """Return votes (cluster, index, weight) and the numbers of those who have yet to vote."""
+    count = draw(st.integers(1, 9))
+    numbers = draw(st.permutations(range(count)))
+    back = draw(st.integers(0, count))
+    votes = [(draw(st.integers(0, 3)), index, draw(WEIGHTS)) for index in numbers[:back]]
+    return votes, numbers[back:]
+
+
+def tally_of(votes: list[Vote]) -> Tally:
+    tally = Tally()
+    for cluster, index, weight in votes:
+        tally.add(cluster, index, weight)
+    return tally
+
+
+@given(elections(), st.randoms())
+def test_the_order_of_counting_changes_nothing(election: tuple[list[Vote], list[int]], random: Random) -> None:
+    votes, waiting = election
+    mixed = list(votes)
+    random.shuffle(mixed)
+    one, other = tally_of(votes), tally_of(mixed)
+    assert one.ranked() == other.ranked()
+    assert one.votes == other.votes
+    assert one.total == other.total == sum((weight for _, _, weight in votes), Fraction(0))
+    assert one.settled(waiting, Fraction(1)) == other.settled(waiting, Fraction(1))
+
+
+@given(elections(), st.data())
+def test_a_settled_leader_wins_whatever_is_still_said(
+    election: tuple[list[Vote], list[int]], data: st.DataObject
+) -> None:
+    votes, waiting = election
+    tally = tally_of(votes)
+    settled = tally.settled(waiting, Fraction(1))
+    before = tally.ranked()[:1]
+    for index in waiting:
+        tally.add(data.draw(st.integers(0, 4)), index, data.draw(WEIGHTS))
+    assert not settled or tally.ranked()[:1] == before
+
+
+@given(elections())
+def test_a_leader_that_is_not_settled_can_still_lose(election: tuple[list[Vote], list[int]]) -> None:
+    votes, waiting = election
+    tally = tally_of(votes)
+    if not tally.votes or tally.settled(waiting, Fraction(1)):
+        return
+    leader = tally.ranked()[0]
+    outcomes: set[int] = set()
+    for rival in range(5):
+        worst = tally_of([*votes, *((rival, index, Fraction(1)) for index in waiting)])
+        outcomes.add(worst.ranked()[0])
+    assert outcomes - {leader}
+
+
+def test_nothing_is_settled_before_the_first_vote() -> None:
+    assert not Tally().settled([0], Fraction(1))
+    assert not Tally().settled([], Fraction(1))
+
+
+def test_a_tie_goes_to_the_cluster_that_was_asked_for_first() -> None:
+    tally = tally_of([(7, 3, Fraction(1)), (5, 1, Fraction(1)), (7, 0, Fraction(1)), (5, 2, Fraction(1))])
+    assert tally.ranked() == [7, 5]
+
+
+def test_a_weight_of_nothing_is_no_vote() -> None:
+    tally = tally_of([(0, 0, Fraction(0))])
+    assert tally.ranked() == []
+    assert tally.total == 0
+
+
+def test_as_many_votes_are_enough_where_the_tie_is_the_leaders_anyway() -> None:
+    assert tally_of([(0, 0, Fraction(1))]).settled([1], Fraction(1))
+    assert not tally_of([(0, 1, Fraction(1))]).settled([0], Fraction(1))
