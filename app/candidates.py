@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -79,14 +80,14 @@ class Answer:
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """What the caller asked: the conversation, and the shape that it wants the answer in."""
 
     messages: Sequence[Message]
     wants_json: bool = False
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The text of the last user message; empty where there is none."""
         for message in reversed(self.messages):

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from app.answers.equivalence import Equivalence
 from app.api import routes
 from app.api.auth import Gatekeeper
-from app.api.catalogue import chat_schemas
+from app.api.catalogue import describe_chat
 from app.api.failures import on_http_error, on_quorum_error, on_unexpected_error
 from app.api.intake import Desk
 from app.api.selection import Selector
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title="Quorum", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.router.routes.insert(0, routes.chat)
     app.include_router(routes.api)
     app.include_router(routes.probes)
     app.add_exception_handler(QuorumError, on_quorum_error)
@@ -96,9 +97,9 @@ async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worke
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document, with the schemas of the chat request, which is read by hand."""
+    """Return the OpenAPI document, with the chat endpoint."""
     if app.openapi_schema is None:
-        schema = FastAPI.openapi(app)
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(chat_schemas())
-        app.openapi_schema = schema
+        document = FastAPI.openapi(app)
+        describe_chat(document)
+        app.openapi_schema = document
     return app.openapi_schema

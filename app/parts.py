@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import Annotated, Any, TypeVar, Union
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 P = TypeVar("P", bound="Part")
 
@@ -26,9 +30,16 @@ class Part(BaseModel):
         """The part's `type`."""
         return type_name(type(self))
 
+    @cached_property
     def spec(self) -> dict[str, object]:
-        """Return the part as a request would write it, its `type` first and every parameter spelled out."""
+        """The part as a request would write it, its `type` first and every parameter spelled out."""
         return {"type": self.name, **self.model_dump(mode="json", by_alias=True)}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, changed by `update`, that spells itself out anew."""
+        copy = super().model_copy(update=update, deep=deep)
+        vars(copy).pop("spec", None)
+        return copy
 
 
 def variants(package: str, base: type[P]) -> tuple[type[P], ...]:

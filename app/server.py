@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Generator
 
     from fastapi import FastAPI
 
@@ -43,6 +43,15 @@ class Server(uvicorn.Server):
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class Guest(Server):
+    """A server that leaves the signals to the program around it."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture none."""
+        yield
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 takes a free one. Raises OSError where the address is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -61,7 +70,7 @@ def bind(host: str, port: int) -> socket.socket:
 @asynccontextmanager
 async def serving(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
     """Serve `app` on this event loop while the context lasts; yields its URL once it answers."""
-    server = Server(app, host=host, port=port)
+    server = Guest(app, host=host, port=port)
     with server.socket:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(server.serve(sockets=[server.socket]))

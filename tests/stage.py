@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,14 @@ class Stage:
 
         self.worker.upstream.script = renumbered
         self.worker.upstream.seen.clear()
+
+    def wait_ready(self, timeout_s: float = 10.0) -> None:
+        """Return once the gateway has found the worker; raises `TimeoutError` where it doesn't in time."""
+        limit = time.monotonic() + timeout_s
+        while self.client.get("/readyz").status_code != 200:
+            if time.monotonic() > limit:
+                raise TimeoutError("the gateway doesn't find its worker")
+            time.sleep(0.02)
 
     @property
     def seen(self) -> list[Received]:

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 TEXTS = st.text(max_size=20)
 CALL = {"id": "1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
-MESSAGES: st.SearchStrategy[Message] = st.one_of(
-    st.fixed_dictionaries({"role": st.just("system"), "content": TEXTS}),
-    st.fixed_dictionaries({"role": st.just("user"), "content": TEXTS}),
-    st.builds(lambda text: {"role": "user", "content": [{"type": "text", "text": text}, IMAGE]}, TEXTS),
-    st.just({"role": "assistant", "content": None, "tool_calls": [CALL]}),
-    st.just({"role": "tool", "tool_call_id": "1", "content": "3"}),
+CONTENTS = TEXTS | st.just([{"type": "text", "text": "What is it?"}, IMAGE])
+ANSWERED: list[Message] = [
+    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "1", "content": "3"},
+]
+SPOKEN: st.SearchStrategy[Message] = st.fixed_dictionaries(
+    {"role": st.sampled_from(["system", "user"]), "content": CONTENTS}
 )
+MESSAGES = SPOKEN | st.sampled_from(ANSWERED)
 CONVERSATIONS = st.lists(MESSAGES, min_size=1, max_size=6)
 CANDIDATES = st.builds(
     Candidate,
@@ -55,8 +57,7 @@ CONTEXTS = st.builds(
 QUESTION: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1+1?"}]
 
 
-def solution(index: int = 0, text: str = "It is 3.", **fields: object) -> Candidate:
-    thinking = str(fields.pop("thinking", ""))
+def solution(index: int = 0, text: str = "It is 3.", thinking: str = "") -> Candidate:
     return Candidate(
         index=index,
         finish_reason="stop",

@@ -11,6 +11,7 @@ from app.aggregators.base import Aggregator
 from app.aggregators.majority import Majority
 from app.candidates import Answer, Candidate
 from app.parts import named_union, type_name, variants
+from app.strategies.single import Single
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,7 @@ def test_a_new_aggregator_is_one_file(found: tuple[type[Aggregator], ...]) -> No
     longest = adapter.validate_python({"type": "longest", "at_most": 2})
     pool = [Candidate(index=i, answer=Answer(kind="text", text=text, key=text)) for i, text in enumerate(("a", "bcd"))]
     assert {"longest", "majority", "shortest"} <= set(names(found))
-    assert longest.spec() == {"type": "longest", "at_most": 2}
+    assert longest.spec == {"type": "longest", "at_most": 2}
     assert longest.decide(pool).winner.id == "c1"
 
 
@@ -100,7 +101,7 @@ def test_parts_are_sorted_by_name_and_bases_without_a_name_are_none(found: tuple
 def test_a_bare_name_is_the_part_with_its_defaults() -> None:
     adapter: TypeAdapter[Aggregator] = TypeAdapter(named_union(AGGREGATORS))
     assert adapter.validate_python("majority") == Majority()
-    assert Majority().spec() == {"type": "majority"}
+    assert Majority().spec == {"type": "majority"}
     assert Majority().name == "majority"
 
 
@@ -109,3 +110,10 @@ def test_a_part_refuses_parameters_that_it_has_not_and_cannot_be_changed() -> No
         Majority.model_validate({"votes": 3})
     with pytest.raises(ValidationError, match="frozen"):
         Majority().type = "majority"
+
+
+def test_a_changed_copy_spells_out_what_it_is_now() -> None:
+    strategy = Single()
+    assert strategy.spec["n"] == 1
+    assert strategy.model_copy(update={"n": 3}).spec == Single(n=3).spec
+    assert strategy.spec["n"] == 1

@@ -39,8 +39,12 @@ def test_zero_is_an_override_and_not_a_missing_one() -> None:
 
 
 def test_all_other_overrides_are_sent_in_openais_names() -> None:
-    given_ = {"top_p": 0.9, "top_k": 40, "frequency_penalty": 1.0, "repetition_penalty": 1.1, "max_tokens": 9}
+    given_ = {"top_p": 0.9, "top_k": 40, "frequency_penalty": 1.0, "repetition_penalty": 1.1}
     assert Sampling.model_validate(given_).fields_for(5, None) == given_
+
+
+def test_the_token_limit_is_left_to_the_job_which_knows_the_requests_own() -> None:
+    assert Sampling(max_tokens=9).fields_for(0, None) == {}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from app.answers.base import Extractor
@@ -91,12 +92,12 @@ def _implied(reply: Reply, question: Question) -> Answer | None:
     """Return what the reply as a whole amounts to: a program, a number, or a text."""
     if any(block.code.strip() for block in fenced_blocks(reply.text)):
         return Code().extract(reply, question)
-    number = Number().extract(reply, question) if _asks_quantity(question) else None
+    number = Number().extract(reply, question) if _asks_quantity(question.text[-_MAX_QUESTION:]) else None
     return number or Text().extract(reply, question)
 
 
-def _asks_quantity(question: Question) -> bool:
-    text = question.text[-_MAX_QUESTION:]
+@lru_cache(maxsize=64)  # every candidate of a run asks the same
+def _asks_quantity(text: str) -> bool:
     has_digit = any("0" <= character <= "9" for character in text)
     return bool(_ASKS_QUANTITY.search(text)) or (has_digit and not _ASKS_PROSE.search(text))
 

@@ -18,19 +18,14 @@ if TYPE_CHECKING:
     from app.api.selection import Selector
     from app.parts import Part
 
+CHAT_REQUEST = "#/components/schemas/ChatRequest"
+
 KINDS: dict[str, Sequence[type[Part]]] = {
     "strategies": STRATEGIES,
     "answers": EXTRACTORS,
     "verifiers": VERIFIERS,
     "aggregators": AGGREGATORS,
     "stop_rules": STOP_RULES,
-}
-
-CHAT_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}}},
-    }
 }
 
 
@@ -43,15 +38,28 @@ def parts(selector: Selector) -> dict[str, object]:
         ]
         for kind, members in KINDS.items()
     }
-    presets = {name: spec.spec() for name, spec in selector.presets.items()}
-    default = selector.default.spec()
+    presets = {name: spec.spec for name, spec in selector.presets.items()}
+    default = selector.default.spec
     return {"object": "list", **listed, "presets": presets, "default": default}
 
 
-def chat_schemas() -> dict[str, Any]:
-    """Return OpenAPI's component schemas of the chat request and of everything that it refers to."""
+def describe_chat(document: dict[str, Any]) -> None:
+    """Add the chat endpoint, which is no FastAPI route, and the schemas of its request to an OpenAPI document."""
     schema = ChatRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**schema.pop("$defs", {}), "ChatRequest": schema}
+    components = document.setdefault("components", {}).setdefault("schemas", {})
+    components |= {**schema.pop("$defs", {}), "ChatRequest": schema}
+    document["paths"]["/v1/chat/completions"] = {
+        "post": {
+            "summary": "Answer a conversation under a strategy",
+            "operationId": "create_chat_completion",
+            "parameters": [
+                {"name": "dry_run", "in": "query", "schema": {"type": "boolean", "default": False}},
+                {"name": "X-Quorum-Strategy", "in": "header", "schema": {"type": "string"}},
+            ],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": CHAT_REQUEST}}}},
+            "responses": {"200": {"description": "OpenAI's chat completion, or its chunks, with a `quorum` object"}},
+        }
+    }
 
 
 def _first_line(part: type[Part]) -> str:

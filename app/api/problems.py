@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS = 5
 MAX_MESSAGE = 2_000
+MAX_SHORT_FORM = 200
 
 
 def invalid(error: ValidationError, value: object) -> InvalidRequestError:
@@ -22,6 +23,8 @@ def invalid(error: ValidationError, value: object) -> InvalidRequestError:
 def invalid_strategy(error: ValidationError, value: object) -> InvalidStrategyError:
     """Return the error for a strategy `value` that doesn't fit; paths begin with `strategy`."""
     param, message = describe(error, value)
+    if isinstance(value, str):
+        message = f"{value[:MAX_SHORT_FORM]!r}: {message}"
     return InvalidStrategyError(message, param=f"strategy.{param}" if param else "strategy")
 
 

@@ -82,7 +82,7 @@ def account(outcome: Outcome) -> Json:
     job = outcome.job
     body: Json = {
         "run_id": job.run_id,
-        "strategy": job.strategy.spec(),
+        "strategy": job.strategy.spec,
         "selected_by": job.selected_by,
         "experiment": None,
         "arm": None,
@@ -158,7 +158,7 @@ def dry_run(job: Job, worst: WorstCase) -> Json:
     return {
         "object": "quorum.dry_run",
         "model": job.model,
-        "strategy": job.strategy.spec(),
+        "strategy": job.strategy.spec,
         "selected_by": job.selected_by,
         "worst_case": {
             "calls": worst.calls,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from app.api import catalogue, render
 from app.api.disconnect import while_connected
 from app.api.stream import EventStream
-from app.errors import NotFoundError, NoWorkerError
+from app.errors import InvalidRequestError, NotFoundError, NoWorkerError
 from app.estimate import worst_case
 from app.events import Nobody
 
@@ -38,12 +39,12 @@ api = APIRouter(prefix="/v1", dependencies=[Depends(admitted)])
 probes = APIRouter()
 
 
-@api.post("/chat/completions", openapi_extra=catalogue.CHAT_BODY)
-async def create_chat_completion(request: Request, dry_run: Annotated[bool, Query()] = False) -> Response:  # noqa: FBT002 - a query parameter
+async def create_chat_completion(request: Request) -> Response:
     """Answer a conversation under a strategy."""
     service = service_of(request)
+    await service.gatekeeper(request)
     intake = await service.desk.take(request)
-    if dry_run:
+    if is_set(request.query_params.get("dry_run", "false")):
         return _dry_run(service, intake)
     headers = {"X-Quorum-Run-Id": intake.job.run_id, "X-Quorum-Strategy": intake.job.strategy.name}
     if intake.stream:
@@ -55,6 +56,10 @@ async def create_chat_completion(request: Request, dry_run: Annotated[bool, Quer
         return EventStream(intake, execute, headers)
     _, record = await while_connected(request.receive, service.execute(intake.job, Nobody()))
     return Response(record, media_type="application/json", headers=headers)
+
+
+chat = Route("/v1/chat/completions", create_chat_completion, methods=["POST"])
+"""A plain route: the body is read by hand (`app.api.schemas`), so FastAPI's machinery would only take time."""
 
 
 @api.get("/models")
@@ -103,6 +108,14 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Return Prometheus' metrics."""
     return Response(service_of(request).metrics.expose(), media_type=METRICS_TYPE)
+
+
+def is_set(flag: str) -> bool:
+    """Return a query parameter that is true or false. Raises `InvalidRequestError`."""
+    try:
+        return {"true": True, "1": True, "false": False, "0": False}[flag.lower()]
+    except KeyError:
+        raise InvalidRequestError("dry_run is true or false", param="dry_run") from None
 
 
 def _dry_run(service: Service, intake: Intake) -> Response:

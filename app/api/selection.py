@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 SHORT_FORMS = "single, parallel-N, sequential-K, hybrid-CxR, hybrid-W+W+..., reject-N"
 MAX_NAME = 200
+MAX_SHORT_FORM = 8_192
+"""Characters of a short form: more than any valid one has, and few enough to be remembered."""
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +68,8 @@ class Selector:
         return self._adapter.validate_python(value)
 
     def _from_name(self, text: str) -> Strategy:
-        for kind in STRATEGIES:
-            if strategy := kind.parse(text):
-                return strategy
+        if len(text) <= MAX_SHORT_FORM and (strategy := short_form(text)):
+            return strategy
         if text in self.presets:
             return self.presets[text]
         presets = f"; or a preset: {', '.join(sorted(self.presets))}" if self.presets else ""
@@ -79,6 +82,12 @@ class Selector:
             return self.read(value)
         except InvalidStrategyError as error:
             raise InvalidStrategyError(f"{what}: {error.message}") from error
+
+
+@lru_cache(maxsize=256)
+def short_form(text: str) -> Strategy | None:
+    """Return the strategy whose short form `text` is, or None."""
+    return next((strategy for kind in STRATEGIES if (strategy := kind.parse(text))), None)
 
 
 def split_model(model: str, serves: Callable[[str], bool]) -> tuple[str, str | None]:

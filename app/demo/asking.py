@@ -56,7 +56,10 @@ class Asker:
 
 async def served_model(http: httpx2.AsyncClient) -> str:
     """Return the name of the first model that the server has. Raises `AskError`."""
-    rows = (await http.get("/v1/models")).json().get("data")
+    try:
+        rows = (await http.get("/v1/models")).json().get("data")
+    except httpx2.HTTPError as error:
+        raise AskError(f"the connection failed: {error or type(error).__name__}") from error
     if not rows:
         raise AskError("the server serves no model")
     return str(rows[0]["id"])

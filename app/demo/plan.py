@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-SEED = 7
+SEED = 14
 """Candidate i of every run is drawn with seed `SEED + i`, so that a run can be repeated."""
 
 TEMPERATURE = 0.8
@@ -77,11 +77,10 @@ QUESTIONS = (
         max_tokens=40,
     ),
     Question(
-        title="plants",
-        text="What gas do plants take in from the air?\n(A) oxygen\n(B) carbon dioxide\n(C) helium\n"
-        "Answer with the letter.",
-        known="B",
-        verifier={"type": "choice", "answer": "B"},
+        title="ocean",
+        text="Which is the largest ocean?\n(A) Atlantic\n(B) Indian\n(C) Arctic\n(D) Pacific\nAnswer with one letter.",
+        known="D",
+        verifier={"type": "choice", "answer": "D"},
         max_tokens=24,
     ),
     Question(
@@ -98,27 +97,27 @@ WAYS = (
     Way(
         name="single",
         spec={"type": "single"},
-        hint="one sample, passed through: the cost to compare with; there is nothing to agree or disagree with",
+        hint="One sample, passed through: what the others are to be compared with.",
     ),
     Way(
         name="parallel-8",
         spec={"type": "parallel", "n": 8},
-        hint="agreement and distinct: 8 samples vote; the rest is cancelled as soon as the winner is certain",
+        hint="agree: 8 samples vote. can: what was cut off, as the winner was certain before all had ended.",
     ),
     Way(
         name="sequential-4",
         spec={"type": "sequential", "rounds": 4},
-        hint="copied and similar: each round reads the earlier ones, and repeats some of them instead of exploring",
+        hint="copy, sim: each round reads the earlier ones, and tends to repeat them.",
     ),
     Way(
         name="hybrid-2x3",
         spec={"type": "hybrid", "chains": 2, "rounds": 3},
-        hint="distinct: two chains know nothing of each other, so one chain's error isn't copied by the other",
+        hint="dist: two chains of three rounds know nothing of each other's errors.",
     ),
     Way(
         name="reject-6",
         spec={"type": "reject", "max_attempts": 6},
-        hint="rejected tokens: the price of answers that the verifier refused; (none) where it refused all of them",
+        hint="rej: the price of what the verifier refused. (In brackets): it refused all six.",
         verified=True,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import logging
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from app.demo import table
 from app.demo.asking import Asker, served_model
+from app.demo.interrupt import Interrupt
 from app.demo.plan import QUESTIONS, WAYS, asks
 from app.demo.progress import reporter
 from app.errors import QuorumError
@@ -34,53 +35,66 @@ TIMEOUT_S = 60.0
 """Seconds of silence; the server says at least every ten that it is alive."""
 
 
-def run_demo(
-    *, questions: Sequence[Question] = QUESTIONS, ways: Sequence[Way] = WAYS, console: Console | None = None
-) -> int:
+def run_demo(*, questions: Sequence[Question] = QUESTIONS, ways: Sequence[Way] = WAYS) -> int:
     """Ask every question under every strategy and print the table; returns 0 if every run came to a full account.
 
-    Raises KeyboardInterrupt on SIGINT or SIGTERM, after the server and its model have ended.
+    Raises KeyboardInterrupt on SIGINT or SIGTERM, once the server and its model have ended.
     """
     configure_logging("error")
-    screen = console or Console()
-    if console is None and not screen.is_terminal:
-        screen.width = PLAIN_WIDTH
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(Demo(screen, questions, ways).run())
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    console = Console()
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    demo = Demo(console, questions, ways)
+    interrupt = Interrupt()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            # The defaults, whatever the configuration says: the demo is the same everywhere.
+            runner.run(demo.run(Settings.model_construct(), interrupt))
+    except* RuntimeError as group:
+        demo.fail(f"The demo failed: {group.exceptions[0]}")
+    if interrupt.came:
+        raise KeyboardInterrupt
+    return 1 if demo.problems else 0
 
 
 class Demo:
-    """One showing of the demo."""
+    """One showing of the demo. `problems` says of each run that failed which it was, and why."""
 
     def __init__(self, console: Console, questions: Sequence[Question], ways: Sequence[Way]) -> None:
+        self.problems: list[str] = []
         self._console = console
         self._questions = questions
         self._ways = ways
         self._rows: list[Answered] = []
-        self._problems: list[str] = []
 
-    async def run(self) -> int:
-        """Serve, ask, and print; returns the exit status."""
-        interrupt = signal.getsignal(signal.SIGINT)
+    async def run(self, settings: Settings, interrupt: Interrupt) -> None:
+        """Serve, ask, and print."""
         self._console.print("Quorum demo: starting the server and its embedded model ...")
-        # The defaults, whatever the configuration says: the demo is the same everywhere.
-        async with serving(create_app(Settings.model_construct())) as url:
-            # uvicorn has taken the signals, and would wait for the requests under way.
-            signal.signal(signal.SIGINT, interrupt)
-            signal.signal(signal.SIGTERM, interrupt)
-            async with httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S) as http:
-                model = await served_model(http)
-                self._console.print(f"{model} answers at {url}; every figure below comes from its responses.\n")
-                self._console.print(table.asked(self._questions), "")
-                await self._ask_all(Asker(http, model))
-        self._print_end(model)
-        return 1 if self._problems else 0
+        with interrupt.listening():
+            async with serving(create_app(settings)) as url:
+                await interrupt.ends(self.ask_all(url))
 
-    async def _ask_all(self, asker: Asker) -> None:
-        plan = list(asks(self._questions, self._ways))
-        with reporter(self._console, len(plan)) as report:
-            for ask in plan:
-                await self._ask(asker, ask, report)
+    async def ask_all(self, url: str) -> None:
+        """Ask everything of the server at `url`, and print the table."""
+        async with httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S) as http:
+            try:
+                model = await served_model(http)
+            except QuorumError as error:
+                self.fail(error.message)
+                return
+            self._print_beginning(model, url)
+            plan = list(asks(self._questions, self._ways))
+            asker = Asker(http, model)
+            with reporter(self._console, len(plan)) as report:
+                for ask in plan:
+                    await self._ask(asker, ask, report)
+        self._print_end(model)
+
+    def fail(self, problem: str) -> None:
+        """Note and print a problem."""
+        self.problems.append(problem)
+        self._console.print(problem, style="red", markup=False)
 
     async def _ask(self, asker: Asker, ask: Ask, report: Reporter) -> None:
         report.begins(ask)
@@ -88,15 +102,19 @@ class Demo:
             row = await asker.ask(ask, report.tells)
         except QuorumError as error:
             problem = f"{ask.question.title} under {ask.way.name} failed: {error.message}"
-            self._problems.append(problem)
+            self.problems.append(problem)
             report.failed(problem)
         else:
             self._rows.append(row)
             report.answered(row)
 
+    def _print_beginning(self, model: str, url: str) -> None:
+        self._console.print(f"{model} answers at {url}. Every figure below is from its responses.\n", soft_wrap=True)
+        self._console.print(table.asked(self._questions), "")
+
     def _print_end(self, model: str) -> None:
         print_ = self._console.print
-        print_("", table.results(self._rows), table.LEGEND, "", table.hints(self._ways), "")
+        print_("", table.results(self._rows), table.LEGEND, "", table.hints(self._ways), "", highlight=False)
         print_(table.next_step(model), soft_wrap=True, markup=False, highlight=False)
-        for problem in self._problems:
+        for problem in self.problems:
             print_(problem, style="bold red", markup=False)

@@ -33,8 +33,8 @@ RARE = (Fate.FAILED, Fate.VERIFIER)
 
 LEGEND = (
     "agree: the winner's share of the votes, and the votes; dist: distinct answers; sim: mean similarity of two "
-    "candidates; copy: mean share of a candidate that is copied from earlier ones; tokens by fate: selected, counted "
-    "(voted, not chosen), rejected, cancelled; s: seconds. An (answer) in brackets was not accepted."
+    "candidates; copy: mean share of a candidate that was copied from earlier ones; sel, cnt, rej, can: generated "
+    "tokens by fate: selected, counted (voted, not chosen), rejected, cancelled; s: seconds."
 )
 
 
@@ -49,7 +49,7 @@ def asked(questions: Sequence[Question]) -> RenderableType:
 
 def results(rows: Sequence[Answered]) -> Table:
     """Return one line for every run, the questions set apart."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, expand=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False, expand=True)
     fates = [fate for fate in FATES if fate not in RARE or any(row.tokens(fate) for row in rows)]
     table.add_column("question", no_wrap=True, min_width=8)
     table.add_column("strategy", no_wrap=True, min_width=12)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -23,6 +24,9 @@ Hashes: TypeAlias = NDArray[np.uint64]
 COPY_LENGTH = 8
 """Words in a row that count as copied when they stand in an earlier solution."""
 
+_SHORT = 8_000
+"""Characters up to which a set of bigrams is quicker than an array of their hashes."""
+
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it loses nothing modulo 2^64
 
@@ -33,9 +37,18 @@ def distinct_2(texts: Iterable[str]) -> float | None:
     No bigram reaches from one text into the next. After Li et al., arXiv 1510.03055.
     """
     occurrences = Counter(texts)
+    if sum(map(len, occurrences)) <= _SHORT:
+        return _distinct_2_of_short(occurrences)
     bigrams = {text: _ngrams(text, 2) for text in occurrences}
     total = sum(count * len(bigrams[text]) for text, count in occurrences.items())
     return len(np.unique(np.concatenate(list(bigrams.values())))) / total if total else None
+
+
+def _distinct_2_of_short(occurrences: Counter[str]) -> float | None:
+    """Return the same by way of sets, which for few words take a tenth of the time that arrays do."""
+    bigrams = {text: list(pairwise(_WORD.findall(text.casefold()))) for text in occurrences}
+    total = sum(count * len(bigrams[text]) for text, count in occurrences.items())
+    return len(set(chain.from_iterable(bigrams.values()))) / total if total else None
 
 
 def copy_ratio(text: str, shown: Sequence[str]) -> float:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import re2  # pyright: ignore[reportMissingTypeStubs] - it has no types; `_compiled` gives it some
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from app.verifiers.base import PASS, Verifier, failed
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from app.candidates import Candidate, Verdict
     from app.verifiers.base import VerifierTools
 
@@ -39,11 +37,12 @@ class RegexVerifier(Verifier):
         description="`i` ignores case, `m` lets ^ and $ match at lines, `s` lets . match a line's end.",
     )
 
-    @model_validator(mode="after")
-    def _compiles(self) -> Self:
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
         """Refuse what RE2 can't read."""
-        _program_size(self._full_pattern())
-        return self
+        _program_size(pattern)
+        return pattern
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return whether the pattern is found in the candidate's text."""

@@ -140,10 +140,20 @@ def test_n_under_a_strategy_returns_the_best_different_answers_first(stage: Stag
     assert "42" not in choices[1]["message"]["content"]
 
 
-@pytest.mark.parametrize("strategy", ["single", "parallel-4", "sequential-3", "hybrid-2x2", "reject-3"])
-def test_usage_is_the_sum_of_what_the_worker_sent(stage: Stage, strategy: str) -> None:
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        {"type": "single"},
+        {"type": "parallel", "n": 4, "stop": "none"},
+        {"type": "sequential", "rounds": 3, "stop": "none"},
+        {"type": "hybrid", "chains": 2, "rounds": 2, "stop": "none"},
+        {"type": "reject", "max_attempts": 3, "reject_if": ["duplicate_answer"], "accept": 2},
+    ],
+    ids=lambda strategy: strategy["type"],
+)
+def test_usage_is_the_sum_of_what_the_worker_sent(stage: Stage, strategy: dict[str, object]) -> None:
     stage.play(always(Reply(texts=("three short words",))))
-    body = stage.answer(strategy if strategy == "single" else strategy)
+    body = stage.answer(strategy)
     sent = sum(request.sent_tokens for request in stage.seen)
     rows = body["quorum"]["candidates"]
     assert body["usage"]["completion_tokens"] == sum(row["completion_tokens"] for row in rows) == sent

@@ -70,6 +70,7 @@ _MAX_MEASURE = 200
 """Characters that a number with its unit may have."""
 
 _PROSE = re.compile(r"[A-Z]?[a-z]+(?: [A-Za-z][a-z]*)*")
+_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 _PLAIN_KEY = re.compile(r"-?\d+(?:/\d+)?", re.ASCII)
 
 
@@ -82,6 +83,8 @@ def math_answer(text: str, question: Question) -> Answer:
 
 def canonical(text: str, *, percent_is_unit: bool = False) -> str:
     """Return the key of an expression: `n` or `n/d` for a plain number, and else the expression written plainly."""
+    if _INTEGER.fullmatch(text):  # as most answers are
+        return str(int(text))
     if len(text) > MAX_CHARACTERS:
         return " ".join(text.split())
     written = _written(text)

@@ -98,6 +98,8 @@ def first_number(text: str) -> str | None:
 
 def plain(text: str) -> str:
     """Write Unicode's minus signs, spaces, fractions and superscripts as ASCII or LaTeX has them."""
+    if text.isascii():
+        return text
     text = text.translate(_CHARACTERS)
     return _SUPERSCRIPT.sub(lambda found: f"^{{{found.group().translate(_SUPERSCRIPTS)}}}", text)
 

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from app.api.problems import MAX_MESSAGE, MAX_PROBLEMS, describe, invalid
+from app.strategies import AnyStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.strategies.base import Strategy
+
+
+NUMBERS = TypeAdapter(dict[str, int])
+STRATEGY: TypeAdapter[Strategy] = TypeAdapter(AnyStrategy)
+
+
+def error_of(validate: Callable[[object], object], value: object) -> ValidationError:
+    with pytest.raises(ValidationError) as caught:
+        validate(value)
+    return caught.value
+
+
+def test_the_names_of_kinds_are_no_part_of_a_path() -> None:
+    value = {"type": "reject", "max_attempts": 2, "reject_if": ["failed", {"similarity_above": 2.0}]}
+    param, message = describe(error_of(STRATEGY.validate_python, value), value)
+    assert param == "reject_if.1.similarity_above"
+    assert "reject_if.1.similarity_above: Input should be less than 1" in message
+    assert "SimilarityAbove" not in param
+
+
+def test_all_problems_are_told_up_to_a_bound() -> None:
+    value = dict.fromkeys("abcdefgh", "x")
+    _, message = describe(error_of(NUMBERS.validate_python, value), value)
+    assert message.count("; ") == MAX_PROBLEMS - 1
+    assert message.startswith("a: ")
+
+
+def test_a_message_is_bounded() -> None:
+    value = {"x" * 9_999: "y"}
+    _, message = describe(error_of(NUMBERS.validate_python, value), value)
+    assert len(message) == MAX_MESSAGE
+
+
+def test_what_was_given_is_not_repeated() -> None:
+    value = {"a": "confidential"}
+    param, message = describe(error_of(NUMBERS.validate_python, value), value)
+    assert param == "a"
+    assert "confidential" not in message
+
+
+def test_a_value_that_is_wrong_as_a_whole_has_no_path() -> None:
+    error = invalid(error_of(NUMBERS.validate_python, "x"), "x")
+    assert (error.param, error.code, error.status) == (None, "invalid_request", 400)
+
+
+def test_our_own_words_come_without_pydantics() -> None:
+    value = {"type": "hybrid"}
+    _, message = describe(error_of(STRATEGY.validate_python, value), value)
+    assert message == "give either `chains` and `rounds`, or `widths`"

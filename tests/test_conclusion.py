@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from app.board import Board
+from app.candidates import Ask, Candidate, Failure, Fate, Usage, Verdict
+from app.conclusion import Ended, conclude
+from app.diversity.measure import Diversity
+from app.job import Job
+from app.price import Price
+from app.purse import Purse
+from app.run import Run
+from app.strategies.parallel import Parallel
+from app.strategies.single import Single
+from app.workers.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+    from app.outcome import Outcome
+    from app.strategies.base import Strategy
+
+NOTHING = Diversity(
+    distinct_answers=0,
+    answer_entropy=None,
+    mean_pairwise_similarity=None,
+    vendi_score=None,
+    distinct_2=None,
+    mean_copy_ratio=0.0,
+)
+
+
+class Unused:
+    """A client that nobody uses: the runs of this module are over."""
+
+    @asynccontextmanager
+    async def stream(self, url: str, body: bytes) -> AsyncGenerator[AsyncIterator[bytes]]:
+        raise NotImplementedError(url, body)
+        yield  # makes it a generator
+
+    async def fetch(self, url: str, *, timeout_s: float) -> bytes:
+        raise NotImplementedError
+
+
+def concluded(
+    back: Sequence[Candidate],
+    *,
+    strategy: Strategy | None = None,
+    cancelled: Sequence[Candidate] = (),
+    stopped_by: str | None = None,
+    asked: int | None = None,
+    answers: int = 1,
+    price: Price | None = None,
+) -> Outcome:
+    """Return the outcome of a run that ended with these candidates."""
+
+    async def scenario() -> Outcome:
+        now = asyncio.get_running_loop().time()
+        job = Job(
+            run_id="run_1",
+            model="m",
+            messages=[],
+            strategy=strategy or Parallel(n=4),
+            selected_by="body",
+            arrived=now - 2.0,
+            deadline_s=9.0,
+            answers=answers,
+        )
+        board = Board(job, [Ask(chain=i) for i in range(job.strategy.draws if asked is None else asked)])
+        for candidate in back:
+            board.add(candidate)
+        decision = board.decide()
+        assert decision is not None
+        purse = Purse(max_tokens=None, max_usd=None, candidate_tokens=None)
+        run = Run(job, pool=Pool([], Unused(), probe_s=1.0), client=Unused(), purse=purse, assess=as_it_is)
+        run.calls = 3
+        run.first_back = now - 1.0 if back else None
+        ended = Ended(run=run, board=board, cancelled=cancelled, stopped_by=stopped_by, begun=now - 1.5)
+        return conclude(job, ended, decision, NOTHING, price)
+
+    return asyncio.run(scenario())
+
+
+async def as_it_is(candidate: Candidate, ask: Ask) -> Candidate:  # noqa: ARG001 - an assessment that finds nothing out
+    return candidate
+
+
+def vote(index: int, cluster: int | None = 0, **fields: Verdict | str) -> Candidate:
+    verdict, rejection = fields.get("verdict"), fields.get("rejection")
+    return Candidate(
+        index=index,
+        finish_reason="stop",
+        cluster=cluster,
+        usage=Usage(completion=10),
+        verdict=verdict if isinstance(verdict, Verdict) else None,
+        rejection=rejection if isinstance(rejection, str) else None,
+    )
+
+
+def test_every_candidate_has_its_fate_in_the_order_of_asking() -> None:
+    failed = Candidate(index=3, failure=Failure(message="gone"))
+    cancelled = [Candidate(index=2, usage=Usage(completion=4))]
+    back = [vote(4), failed, vote(1), vote(0, 1, rejection="wrong")]
+    outcome = concluded(back, strategy=Parallel(n=5), cancelled=cancelled)
+    assert [(one.id, one.fate) for one in outcome.candidates] == [
+        ("c0", Fate.REJECTED),
+        ("c1", Fate.SELECTED),
+        ("c2", Fate.CANCELLED),
+        ("c3", Fate.FAILED),
+        ("c4", Fate.COUNTED),
+    ]
+    assert outcome.cost.usage.completion == sum(outcome.cost.completion_by_fate.values()) == 34
+
+
+def test_all_answers_that_go_back_are_selected() -> None:
+    outcome = concluded([vote(0), vote(1), vote(2, 1)], answers=2)
+    assert [one.id for one in outcome.answers] == ["c0", "c2"]
+    assert [one.fate for one in outcome.candidates] == [Fate.SELECTED, Fate.COUNTED, Fate.SELECTED]
+
+
+def test_an_answer_that_nothing_accepted_says_so() -> None:
+    outcome = concluded([vote(0, rejection="wrong")])
+    assert (outcome.accepted, outcome.candidates[0].fate) == (False, Fate.SELECTED)
+    assert outcome.fallback is not None
+    accepted = concluded([vote(0)])
+    assert (accepted.accepted, accepted.fallback) == (True, None)
+
+
+def test_a_single_sample_that_failed_verification_is_returned_and_not_accepted() -> None:
+    outcome = concluded([vote(0, verdict=Verdict(status="fail", score=0.0))], strategy=Single())
+    assert (outcome.accepted, outcome.fallback) == (False, None)
+    assert concluded([vote(0, verdict=Verdict(status="abstain"))], strategy=Single()).accepted
+
+
+def test_only_a_run_that_was_stopped_has_saved_anything() -> None:
+    assert concluded([vote(0)], asked=1).cost.saved_estimate == 0
+    assert concluded([vote(0)], asked=1, stopped_by="decided").cost.saved_estimate == 30
+
+
+def test_the_account_holds_the_calls_and_the_money() -> None:
+    outcome = concluded([vote(0)], price=Price(completion=100_000.0))
+    assert (outcome.cost.calls, outcome.cost.usd) == (3, 1.0)
+    assert concluded([vote(0)]).cost.usd is None
+
+
+def test_times_are_counted_from_the_arrival_in_milliseconds() -> None:
+    timing = concluded([vote(0)]).timing
+    assert timing.first_candidate_ms is not None
+    assert abs(timing.queue_ms - 500.0) < 1e-6
+    assert abs(timing.first_candidate_ms - 1_000.0) < 1e-6
+    assert timing.total_ms >= 2_000.0
+    assert timing.gateway_ms == timing.total_ms

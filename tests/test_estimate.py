@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.budget import Budget
+from app.context import Context
+from app.estimate import TOKENS_A_MESSAGE, TOKENS_A_PART, prompt_tokens, rehearse, worst_case
+from app.job import Job
+from app.price import Price
+from app.strategies.hybrid import Hybrid
+from app.strategies.parallel import Parallel
+from app.strategies.reject import Reject
+from app.strategies.sequential import Sequential
+
+if TYPE_CHECKING:
+    from app.candidates import Message
+    from app.strategies.base import Strategy
+
+MESSAGES: list[Message] = [{"role": "user", "content": "x" * 300}]
+BASE = prompt_tokens(MESSAGES)
+
+
+def job(strategy: Strategy, **fields: object) -> Job:
+    return Job(
+        run_id="run_1",
+        model="m",
+        messages=MESSAGES,
+        strategy=strategy,
+        selected_by="body",
+        arrived=0.0,
+        deadline_s=1.0,
+        fields=fields,
+    )
+
+
+def test_independent_samples_cost_the_sum_of_their_lengths() -> None:
+    worst = worst_case(job(Parallel(n=4), max_tokens=100), context=None, price=Price(prompt=1.0, completion=2.0))
+    assert (worst.calls, worst.completion_tokens, worst.prompt_tokens) == (4, 400, 4 * BASE)
+    assert worst.usd == (4 * BASE + 800) / 1_000_000
+
+
+def test_rounds_pay_for_what_they_are_shown() -> None:
+    alone = worst_case(job(Parallel(n=3), max_tokens=100), context=None, price=None)
+    rounds = worst_case(job(Sequential(rounds=3), max_tokens=100), context=None, price=None)
+    short = worst_case(
+        job(Sequential(rounds=3, context=Context(max_previous=1)), max_tokens=100), context=None, price=None
+    )
+    assert alone.prompt_tokens is not None
+    assert short.prompt_tokens is not None
+    assert rounds.prompt_tokens is not None
+    assert short.prompt_tokens >= alone.prompt_tokens + 2 * 100
+    assert rounds.prompt_tokens >= alone.prompt_tokens + 3 * 100
+
+
+def test_padding_is_part_of_every_prompt() -> None:
+    padded = worst_case(
+        job(Parallel(n=2, context=Context(pad_tokens=500)), max_tokens=10), context=None, price=None
+    ).prompt_tokens
+    assert padded is not None
+    assert padded >= 2 * (BASE + 500)
+
+
+def test_a_budget_bounds_the_tokens() -> None:
+    strategy = Parallel(n=8, budget=Budget(max_completion_tokens=250))
+    assert worst_case(job(strategy, max_tokens=100), context=None, price=None).completion_tokens == 250
+    assert worst_case(job(strategy, max_tokens=10), context=None, price=None).completion_tokens == 80
+
+
+def test_the_models_context_bounds_what_the_request_does_not() -> None:
+    assert worst_case(job(Parallel(n=2)), context=BASE + 50, price=None).completion_tokens == 100
+    assert worst_case(job(Parallel(n=2)), context=10, price=None).completion_tokens == 2
+
+
+def test_without_any_bound_only_the_calls_are_known() -> None:
+    worst = worst_case(job(Parallel(n=2)), context=None, price=Price(completion=1.0))
+    assert (worst.calls, worst.completion_tokens, worst.prompt_tokens, worst.usd) == (2, None, None, None)
+
+
+def test_a_price_by_the_hour_has_no_worst_case_in_tokens() -> None:
+    assert worst_case(job(Parallel(n=2), max_tokens=9), context=None, price=Price(gpu_hour=1.0)).usd is None
+
+
+def test_the_rehearsal_accepts_nobody_and_shows_everybody() -> None:
+    assert len(rehearse(Reject(max_attempts=5))) == 5
+    assert [len(ask.shown) for ask in rehearse(Hybrid(widths=(1, 2, 1)))] == [0, 1, 1, 3]
+
+
+def test_parts_that_are_no_text_count_as_much_as_an_image() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:,"}}
+    text = {"type": "text", "text": "abc"}
+    assert prompt_tokens([{"role": "user", "content": [image, text]}]) == TOKENS_A_MESSAGE + TOKENS_A_PART + 1
+    assert prompt_tokens([{"role": "assistant", "content": None}]) == TOKENS_A_MESSAGE

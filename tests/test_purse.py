@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.candidates import Usage
+from app.purse import Purse
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+@given(
+    max_tokens=st.integers(1, 300),
+    candidate_tokens=st.integers(1, 100),
+    max_usd=st.none() | st.floats(0.01, 10),
+    lengths=st.lists(st.integers(0, 100), max_size=30),
+    random=st.randoms(use_true_random=False),
+)
+def test_what_is_spent_and_reserved_never_exceeds_the_limits(
+    *, max_tokens: int, candidate_tokens: int, max_usd: float | None, lengths: list[int], random: Random
+) -> None:
+    a_prompt, a_token = 0.02, 0.003
+    purse = Purse(
+        max_tokens=max_tokens,
+        max_usd=max_usd,
+        candidate_tokens=candidate_tokens,
+        usd_a_prompt=a_prompt,
+        usd_a_token=a_token,
+    )
+    drawing: list[int] = []
+    spent = started = 0
+    for length in lengths:
+        if purse.reserve():
+            started += 1
+            drawing.append(min(length, candidate_tokens))
+        worst = spent + len(drawing) * candidate_tokens
+        assert worst <= max_tokens
+        assert max_usd is None or worst * a_token + started * a_prompt <= max_usd + 1e-9
+        if drawing and random.random() < 0.5:
+            used = drawing.pop(random.randrange(len(drawing)))
+            purse.spend(used)
+            purse.release(Usage(completion=used))
+            spent += used
+
+
+@given(st.integers(1, 1_000), st.integers(1, 100))
+def test_of_bounded_candidates_as_many_are_drawn_as_fit(max_tokens: int, candidate_tokens: int) -> None:
+    purse = Purse(max_tokens=max_tokens, max_usd=None, candidate_tokens=candidate_tokens)
+    drawn = 0
+    while purse.reserve():
+        drawn += 1
+    assert drawn == max_tokens // candidate_tokens
+
+
+def test_what_a_candidate_left_over_makes_room_for_another() -> None:
+    purse = Purse(max_tokens=100, max_usd=None, candidate_tokens=60)
+    assert purse.reserve()
+    assert not purse.reserve()
+    purse.spend(40)
+    purse.release(Usage(completion=40))
+    assert purse.affords_one
+    assert purse.reserve()
+
+
+def test_without_limits_everything_fits() -> None:
+    purse = Purse(max_tokens=None, max_usd=None, candidate_tokens=None, usd_a_token=1.0)
+    purse.spend(10**9)
+    assert purse.reserve()
+    assert (purse.limited, purse.empty, purse.tokens_left) == (False, False, None)
+
+
+def test_unbounded_candidates_are_drawn_until_the_tokens_that_arrived_are_used_up() -> None:
+    purse = Purse(max_tokens=100, max_usd=None, candidate_tokens=None)
+    assert purse.limited
+    assert [purse.reserve() for _ in range(3)] == [True] * 3
+    purse.spend(99)
+    assert (purse.empty, purse.tokens_left, purse.affords_one) == (False, 1, True)
+    purse.spend(1)
+    assert (purse.empty, purse.tokens_left, purse.affords_one) == (True, 0, False)
+
+
+def test_a_worker_that_corrects_its_count_downwards_gives_tokens_back() -> None:
+    purse = Purse(max_tokens=100, max_usd=None, candidate_tokens=None)
+    purse.spend(100)
+    purse.spend(-10)
+    assert (purse.empty, purse.tokens_left) == (False, 10)
+
+
+def test_money_pays_for_prompts_and_tokens() -> None:
+    purse = Purse(max_tokens=None, max_usd=1.0, candidate_tokens=None, usd_a_prompt=0.25, usd_a_token=0.125)
+    assert purse.tokens_left == 6
+    assert purse.reserve()
+    assert purse.reserve()
+    assert purse.tokens_left == 2
+    purse.spend(4)
+    assert purse.empty
+    assert not purse.reserve()
+
+
+def test_a_prompt_that_costs_more_than_there_is_affords_nobody() -> None:
+    assert not Purse(max_tokens=None, max_usd=1.0, candidate_tokens=None, usd_a_prompt=2.0).affords_one
+
+
+@pytest.mark.parametrize(("max_tokens", "affords"), [(9, False), (10, True)])
+def test_a_budget_smaller_than_one_candidate_affords_nobody(*, max_tokens: int, affords: bool) -> None:
+    assert Purse(max_tokens=max_tokens, max_usd=None, candidate_tokens=10).affords_one == affords

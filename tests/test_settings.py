@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import CONFIG_VARIABLE, Settings, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Configure = Callable[[str], None]
+
+
+@pytest.fixture(autouse=True)
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Begin without any configuration; what is given to the fixture becomes the configuration file."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("QUORUM_")]:
+        monkeypatch.delenv(name)
+
+    def write(text: str) -> None:
+        (tmp_path / "quorum.toml").write_text(text, encoding="utf-8")
+
+    return write
+
+
+def test_without_configuration_the_server_is_local_and_serves_its_own_model() -> None:
+    settings = Settings()
+    assert (settings.host, settings.port, settings.workers, settings.default_strategy) == (
+        "127.0.0.1",
+        8_000,
+        (),
+        "single",
+    )
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure('host = "127.0.0.2"\nport = 1\nlog_level = "debug"\n[limits]\nmax_candidates = 7\n')
+    monkeypatch.setenv("QUORUM_HOST", "127.0.0.3")
+    monkeypatch.setenv("QUORUM_LIMITS__MAX_MESSAGES", "5")
+    settings = Settings(port=2)
+    assert (settings.log_level, settings.host, settings.port) == ("debug", "127.0.0.3", 2)
+    assert (settings.limits.max_candidates, settings.limits.max_messages) == (7, 5)
+
+
+def test_another_file_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("port = 9\n[presets.wide]\ntype = 'parallel'\nn = 8\n", encoding="utf-8")
+    monkeypatch.setenv(CONFIG_VARIABLE, str(other))
+    assert Settings().port == 9
+    assert Settings().presets == {"wide": {"type": "parallel", "n": 8}}
+
+
+def test_workers_and_keys_of_the_environment_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORUM_WORKERS", "http://a:1, http://b:2/ ,")
+    monkeypatch.setenv("QUORUM_API_KEYS", "first-key, second-key")
+    settings = Settings()
+    assert [worker.host for worker in settings.workers] == ["a", "b"]
+    assert [key.get_secret_value() for key in settings.api_keys] == ["first-key", "second-key"]
+    assert "first-key" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prot = 1\n",
+        "[limits]\nmax_candiates = 1\n",
+        "port = 65536\n",
+        'log_level = "loud"\n',
+        'workers = ["not a url"]\n',
+        "[prices.m]\nprompt = -1.0\n",
+        "[limits]\nmax_candidates = 0\n",
+        'api_keys = [""]\n',
+    ],
+)
+def test_a_mistake_in_the_file_is_an_error(configure: Configure, text: str) -> None:
+    configure(text)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])  # noqa: S104 - what is refused
+def test_a_server_that_others_can_reach_needs_keys_or_a_word(host: str) -> None:
+    with pytest.raises(ValidationError, match="can be reached from other machines"):
+        Settings(host=host)
+    assert Settings(host=host, insecure=True).host == host
+    assert Settings.model_validate({"host": host, "api_keys": ["secret"]}).host == host
+
+
+def test_keys_of_nothing_do_not_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORUM_API_KEYS", " , ")
+    with pytest.raises(ValidationError, match="set api_keys"):
+        Settings(host="0.0.0.0")  # noqa: S104 - what is refused
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True), ("10.0.0.1", False), ("x", False)],
+)
+def test_loopback_is_what_only_this_machine_reaches(*, host: str, local: bool) -> None:
+    assert is_loopback(host) == local
