@@ -15,7 +15,8 @@ class Purse:
 
     Where the length of a candidate is bounded (`candidate_tokens`), room for the longest possible one is reserved
     before it is drawn, so that the budget is never exceeded and what was started can end. Where it isn't, candidates
-    are drawn as long as anything is left, and `empty` tells when what has arrived has used it up.
+    are drawn as long as anything is left, none with a longer limit than that, and `empty` tells when together they
+    have used up more than there was.
     """
 
     def __init__(
@@ -44,8 +45,13 @@ class Purse:
 
     @property
     def empty(self) -> bool:
-        """Whether the tokens that have arrived have used the budget up."""
-        return self._arrived >= self._max_tokens or self._usd(self._arrived, self._started) >= self._max_usd
+        """Whether what is under way must end: more has arrived than the budget allows, and nothing else bounds it.
+
+        A candidate that takes the last token there is has come to its own limit, and its end is only a chunk away.
+        """
+        if self._candidate_tokens is not None:
+            return False
+        return self._arrived > self._max_tokens or self._usd(self._arrived, self._started) > self._max_usd
 
     @property
     def tokens_left(self) -> int | None:

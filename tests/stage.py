@@ -1,4 +1,4 @@
-"""A real gateway in front of a scripted upstream, each with an event loop of its own, for tests to talk to over HTTP."""
+"""A real gateway in front of a scripted upstream, each on an event loop of its own, for tests to talk to."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_a_model_is_shown_only_what_it_can_be_found_to_have_copied(
     texts = context.shown_texts(ask)
     conversation = said(context.conversation(messages, ask))
     assert len(texts) == min(len(ask.shown), context.max_previous or len(ask.shown))
-    assert all(text in conversation for text in texts)
+    assert all(text.rstrip() in conversation for text in texts)
 
 
 @given(CONVERSATIONS, ASKS)

@@ -73,20 +73,23 @@ def test_without_limits_everything_fits() -> None:
     assert (purse.limited, purse.empty, purse.tokens_left) == (False, False, None)
 
 
-def test_unbounded_candidates_are_drawn_until_the_tokens_that_arrived_are_used_up() -> None:
+def test_unbounded_candidates_are_drawn_until_the_tokens_are_used_up_and_cut_off_beyond_that() -> None:
     purse = Purse(max_tokens=100, max_usd=None, candidate_tokens=None)
     assert purse.limited
     assert [purse.reserve() for _ in range(3)] == [True] * 3
     purse.spend(99)
     assert (purse.empty, purse.tokens_left, purse.affords_one) == (False, 1, True)
     purse.spend(1)
-    assert (purse.empty, purse.tokens_left, purse.affords_one) == (True, 0, False)
+    assert (purse.empty, purse.tokens_left, purse.affords_one) == (False, 0, False)
+    purse.spend(1)
+    assert (purse.empty, purse.affords_one) == (True, False)
 
 
 def test_a_worker_that_corrects_its_count_downwards_gives_tokens_back() -> None:
     purse = Purse(max_tokens=100, max_usd=None, candidate_tokens=None)
-    purse.spend(100)
-    purse.spend(-10)
+    purse.spend(110)
+    assert purse.empty
+    purse.spend(-20)
     assert (purse.empty, purse.tokens_left) == (False, 10)
 
 
@@ -97,8 +100,16 @@ def test_money_pays_for_prompts_and_tokens() -> None:
     assert purse.reserve()
     assert purse.tokens_left == 2
     purse.spend(4)
+    assert (purse.empty, purse.reserve()) == (False, False)
+    purse.spend(1)
     assert purse.empty
-    assert not purse.reserve()
+
+
+def test_candidates_whose_length_is_bounded_may_end_though_they_use_up_all_there_is() -> None:
+    purse = Purse(max_tokens=20, max_usd=None, candidate_tokens=10)
+    assert [purse.reserve() for _ in range(3)] == [True, True, False]
+    purse.spend(20)
+    assert not purse.empty
 
 
 def test_a_prompt_that_costs_more_than_there_is_affords_nobody() -> None:

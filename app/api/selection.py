@@ -24,7 +24,6 @@ MAX_SHORT_FORM = 8_192
 """Characters of a short form: more than any valid one has, and few enough to be remembered."""
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """The model and the strategy of a request, and what chose the strategy."""

@@ -40,8 +40,11 @@ class Teller:
         }
 
     async def came_back(self, candidate: Candidate, *, back: int, draws: int) -> None:
-        """Report a candidate; nothing where the client reads along anyway."""
-        if self._job.live:
+        """Report a candidate; nothing where the client reads along anyway.
+
+        A failure alone doesn't begin the response: where all fail, the client is to get a status.
+        """
+        if self._job.live or (candidate.failure and not self._line.open):
             return
         told = render.progress(candidate, back=back, draws=draws)
         if self._options.include_quorum:

@@ -113,8 +113,9 @@ class Demo:
         self._console.print(table.asked(self._questions), "")
 
     def _print_end(self, model: str) -> None:
-        print_ = self._console.print
-        print_("", table.results(self._rows), table.LEGEND, "", table.hints(self._ways), "", highlight=False)
-        print_(table.next_step(model), soft_wrap=True, markup=False, highlight=False)
+        show = self._console.print
+        for part in ("", table.results(self._rows), "", table.LEGEND, "", table.hints(self._ways), ""):
+            show(part, highlight=False)
+        show(table.next_step(model), soft_wrap=True, markup=False, highlight=False)
         for problem in self.problems:
-            print_(problem, style="bold red", markup=False)
+            show(problem, style="bold red", markup=False)

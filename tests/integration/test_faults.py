@@ -62,7 +62,7 @@ def test_one_failed_candidate_is_listed_and_the_rest_decide(stage: Stage, fault:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
 @pytest.mark.parametrize("stream", [False, True])
-def test_when_all_fail_the_error_lists_the_causes_and_is_no_answer(stage: Stage, fault: Fault, stream: bool) -> None:  # noqa: FBT001 - a parameter
+def test_when_all_fail_the_error_lists_the_causes_and_is_no_answer(stage: Stage, fault: Fault, *, stream: bool) -> None:
     stage.play(always(fault))
     response = stage.ask("parallel-3", stream=stream)
     assert response.status_code == 502 if "event-stream" not in response.headers["content-type"] else 200

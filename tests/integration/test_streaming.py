@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STRATEGIES = ["single", "parallel-3", "sequential-2", "hybrid-2x2", "hybrid-1+2", "reject-2"]
 ANSWER = Reply(texts=("The answer is 42.",))
+PACED = Reply(texts=("The answer is 42.",), delay_per_chunk_s=0.05)
 
 
 def streamed(stage: Stage, strategy: object, **fields: object) -> tuple[list[dict[str, Any]], list[str]]:
@@ -117,7 +118,7 @@ def test_thinking_tool_calls_and_logprobs_are_streamed_too(stage: Stage) -> None
 
 
 @pytest.mark.parametrize(
-    "fault", [ErrorInStream(reply=ANSWER, after_chunks=2), HalfBody(reply=ANSWER, after_chunks=3)], ids=repr
+    "fault", [ErrorInStream(reply=PACED, after_chunks=3), HalfBody(reply=PACED, after_chunks=3)], ids=repr
 )
 def test_an_error_after_the_first_byte_is_an_event_and_never_text(stage: Stage, fault: Any) -> None:  # noqa: ANN401 - any fault
     stage.play(always(fault))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
     from tests.scripted.call import Call
-    from tests.scripted.reply import Json
 
 
 class Ending(StrEnum):
@@ -43,9 +42,9 @@ class Received:
     ending: Ending | None = None
 
     @property
-    def body(self) -> Json:
+    def body(self) -> dict[str, Any]:
         """The body as it came."""
-        return msgspec.json.decode(self.raw, type=dict[str, object])
+        return msgspec.json.decode(self.raw, type=dict[str, Any])
 
     @property
     def in_flight(self) -> bool:
