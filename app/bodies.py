@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.tokens import prompt_tokens
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -21,10 +23,11 @@ OURS = frozenset({"model", "messages", "n", "seed", "stream", "stream_options", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One candidate to draw: its number and what was asked."""
+    """One candidate to draw: its number, what was asked, and a guess at the tokens of its prompt."""
 
     index: int
     ask: Ask
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,14 @@ class Draft:
 
     members: Sequence[Member]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Messages as workers get them, and a guess at their tokens."""
+
+    json: msgspec.Raw
+    tokens: int
 
 
 class Drafter:
@@ -45,7 +56,11 @@ class Drafter:
         self._job = job
         self._fields = {name: value for name, value in job.fields.items() if name not in OURS}
         self._limit_name = "max_completion_tokens" if "max_completion_tokens" in job.fields else "max_tokens"
-        self._conversations: dict[tuple[object, ...], msgspec.Raw] = {}
+        self._conversations: dict[tuple[object, ...], Conversation] = {}
+
+    def member(self, index: int, ask: Ask) -> Member:
+        """Return the candidate `index` that is to answer `ask`."""
+        return Member(index=index, ask=ask, prompt_tokens=self._conversation(ask).tokens)
 
     def drafts(self, members: Sequence[Member], worker: Worker, tokens_left: int | None) -> Iterator[Draft]:
         """Yield the requests that draw `members` from `worker`, none longer than `tokens_left`."""
@@ -80,12 +95,13 @@ class Drafter:
     def _fields_for(self, member: Member, limit: dict[str, object]) -> dict[str, object]:
         job = self._job
         sampled = job.strategy.sampling.fields_for(member.index, job.seed)
-        own = {"model": job.model, "messages": self._conversation(member.ask)}
+        own = {"model": job.model, "messages": self._conversation(member.ask).json}
         return {**self._fields, **sampled, **limit, **own}
 
-    def _conversation(self, ask: Ask) -> msgspec.Raw:
+    def _conversation(self, ask: Ask) -> Conversation:
         key = (ask.avoid, *(candidate.index for candidate in ask.shown))
         if key not in self._conversations:
             messages = self._job.strategy.context.conversation(self._job.messages, ask)
-            self._conversations[key] = msgspec.Raw(msgspec.json.encode(messages))
+            encoded = msgspec.Raw(msgspec.json.encode(messages))
+            self._conversations[key] = Conversation(json=encoded, tokens=prompt_tokens(messages))
         return self._conversations[key]

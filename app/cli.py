@@ -77,7 +77,10 @@ def read_settings(options: argparse.Namespace) -> Settings:
     try:
         return Settings.model_validate(Settings(**flags))  # pyright: ignore[reportArgumentType] - pydantic checks them
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors())
+        problems = (
+            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()
+        )
         raise ConfigurationError("; ".join(problems)) from error
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
@@ -94,7 +97,7 @@ def serve(options: argparse.Namespace) -> int:
     server = Server(create_app(settings), host=settings.host, port=settings.port)
     spare_collector()
     with server.socket:
-        print(f"Quorum starts on {server.url}", flush=True)
+        print(f"Quorum starts on {server.url} ; {server.url}/readyz answers 200 once a model can serve", flush=True)
         server.run(sockets=[server.socket])
     return 0 if server.started else 1
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from app.candidates import Fate
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A run that is over: what came back, what was cut off, why it ended, and the loop's time at which it began."""
+    """A run that is over: what came back, what was cut off, why it ended, and when it began, by `perf_counter`."""
 
     run: Run
     board: Board
@@ -75,7 +75,7 @@ def _accepted(decision: Decision) -> bool:
 
 
 def _timing(job: Job, run: Run, begun: float) -> Timing:
-    total_s = asyncio.get_running_loop().time() - job.arrived
+    total_s = perf_counter() - job.arrived
     queue_s = begun - job.arrived
     return Timing(
         total_ms=total_s * 1_000,

@@ -29,6 +29,10 @@ AVOID = (
     "That was not accepted. Find a genuinely different solution: repeat neither the approach nor the answer that "
     "was given before. Give a complete solution with its final answer."
 )
+ANOTHER = (
+    "That solution is good. Now find a genuinely different one: repeat neither the approach nor the answer that was "
+    "given before. Give a complete solution with its final answer."
+)
 LISTING = "These are earlier attempts at this problem:\n\n" + PREVIOUS + "\n\n"
 
 
@@ -62,31 +66,31 @@ class Context(BaseModel):
     def conversation(self, messages: Sequence[Message], ask: Ask) -> list[Message]:
         """Return the messages to send for `ask`: the caller's own, padded, and extended by what the round is shown."""
         base = pad(messages, self.pad_tokens) if self.pad_tokens else list(messages)
-        shown = ask.shown[-self.max_previous :] if self.max_previous else ask.shown
-        if not shown:
+        seen = self.seen(ask)
+        if not seen:
             return base
-        instruction = AVOID if ask.avoid else IMPROVE
         if self.history == "transcript":
-            return base + self._turns(shown, instruction)
-        listing = "\n\n".join(self._listed(number, candidate) for number, candidate in enumerate(shown, 1))
-        template = self.template or LISTING + instruction
+            return base + [turn for candidate in seen for turn in self._turns(candidate, avoid=ask.avoid)]
+        listing = "\n\n".join(self._listed(number, candidate) for number, candidate in enumerate(seen, 1))
+        template = self.template or LISTING + _instruction(seen[-1], avoid=ask.avoid)
         return append_text(base, template.replace(FEEDBACK, "").replace(PREVIOUS, listing))
+
+    def seen(self, ask: Ask) -> tuple[Candidate, ...]:
+        """Return the earlier candidates that the model is shown: the latest `max_previous` of those that it may be."""
+        return ask.shown[-self.max_previous :] if self.max_previous else ask.shown
 
     def shown_texts(self, ask: Ask) -> list[str]:
         """Return the earlier solutions that stand in the context of `ask`, as far as it could copy from them."""
-        shown = ask.shown[-self.max_previous :] if self.max_previous else ask.shown
-        if self.history == "answers":
-            return [answer_text(candidate) for candidate in shown]
-        return [self._solution(candidate) for candidate in shown]
+        show = answer_text if self.history == "answers" else self._solution
+        return [show(candidate) for candidate in self.seen(ask)]
 
-    def _turns(self, shown: Sequence[Candidate], instruction: str) -> list[Message]:
-        turns: list[Message] = []
-        for candidate in shown:
-            feedback = self._feedback(candidate.verdict)
-            asking = (self.template or f"{FEEDBACK} {instruction}").replace(FEEDBACK, feedback).strip()
-            turns.append({"role": "assistant", "content": self._solution(candidate)})
-            turns.append({"role": "user", "content": asking})
-        return turns
+    def _turns(self, candidate: Candidate, *, avoid: bool) -> tuple[Message, Message]:
+        feedback, instruction = self._feedback(candidate.verdict), _instruction(candidate, avoid=avoid)
+        asking = (self.template or f"{FEEDBACK} {instruction}").replace(FEEDBACK, feedback).strip()
+        return (
+            {"role": "assistant", "content": self._solution(candidate)},
+            {"role": "user", "content": asking or instruction},
+        )
 
     def _listed(self, number: int, candidate: Candidate) -> str:
         body = answer_text(candidate) if self.history == "answers" else self._solution(candidate)
@@ -104,6 +108,13 @@ class Context(BaseModel):
         judged = "A check found this solution " + ("correct." if verdict.status == "pass" else "wrong.")
         detail = verdict.feedback if self.feedback == "detail" else None
         return f"{judged} {detail}" if detail else judged
+
+
+def _instruction(candidate: Candidate, *, avoid: bool) -> str:
+    """Return what is asked for after a candidate."""
+    if not avoid:
+        return IMPROVE
+    return ANOTHER if candidate.accepted else AVOID
 
 
 def answer_text(candidate: Candidate) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from app.answers.clusters import Clusters
 from app.assessor import Assessor
 from app.board import Board
-from app.candidates import Usage
 from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
 from app.errors import BudgetTooSmallError, InvalidRequestError
-from app.estimate import prompt_tokens
 from app.gathering import Gathering
 from app.purse import Purse
 from app.run import Run
 from app.shortfall import shortfall
+from app.tokens import prompt_tokens
 from app.verifiers.base import VerifierTools
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Engine:
         self.pool.pick(job.model)
         purse = self._purse(job)
         assessor = self._assessor(job)
-        begun = asyncio.get_running_loop().time()
+        begun = perf_counter()
         watcher = observer.generated if job.live else None
         async with Run(
             job, pool=self.pool, client=self.client, purse=purse, assess=assessor.examine, watcher=watcher
@@ -69,7 +69,10 @@ class Engine:
         if decision is None:
             raise shortfall(board.back, wanted=job.strategy.min_candidates, stopped_by=stopped_by)
         diversity = await measure(board.back, self.embedder)
-        ended = Ended(run=run, board=board, cancelled=cancelled, stopped_by=stopped_by, begun=begun)
+        cut_short = cancelled or board.undrawn
+        ended = Ended(
+            run=run, board=board, cancelled=cancelled, stopped_by=stopped_by if cut_short else None, begun=begun
+        )
         return conclude(job, ended, decision, diversity, self.prices.get(job.model))
 
     def _assessor(self, job: Job) -> Assessor:
@@ -88,7 +91,7 @@ class Engine:
         price, usd = self.prices.get(job.model), job.strategy.budget.max_cost_usd
         if price and usd is not None and (seconds := price.seconds_for(usd)) is not None:
             limits.append(seconds)
-        return job.arrived + min(limits)
+        return asyncio.get_running_loop().time() + min(limits) - (perf_counter() - job.arrived)
 
     def _purse(self, job: Job) -> Purse:
         """Return the purse for the job's budget. Raises where it can't be kept, or not even one candidate fits."""
@@ -98,15 +101,8 @@ class Engine:
                 f"max_cost_usd can't be kept: the server knows no price of model {job.model!r}; leave it out",
                 param="strategy.budget.max_cost_usd",
             )
-        prompt, token = Usage(prompt=prompt_tokens(job.messages)), Usage(completion=1)
-        purse = Purse(
-            max_tokens=budget.max_completion_tokens,
-            max_usd=budget.max_cost_usd,
-            candidate_tokens=job.max_tokens,
-            usd_a_prompt=price.of(prompt) if price else 0.0,
-            usd_a_token=price.of(token) if price else 0.0,
-        )
-        if not purse.affords_one:
+        purse = Purse(budget, price=price, candidate_tokens=job.max_tokens)
+        if not purse.affords(prompt_tokens(job.messages) + job.strategy.context.pad_tokens):
             raise BudgetTooSmallError(
                 "the budget doesn't allow for a single candidate; raise it or lower max_tokens", param="strategy.budget"
             )

@@ -5,21 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.candidates import Answer, Candidate, Usage, content_parts, plain_text
+from app.candidates import Answer, Candidate, Usage
 from app.strategies.history import History
+from app.tokens import prompt_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from app.candidates import Ask, Message
+    from app.candidates import Ask
     from app.job import Job
     from app.price import Price
     from app.strategies.base import Strategy
-
-CHARACTERS_A_TOKEN = 3
-TOKENS_A_MESSAGE = 8
-TOKENS_A_PART = 1_000
-"""A guess at the size of an image or another part that isn't text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +35,14 @@ def worst_case(job: Job, *, context: int | None, price: Price | None) -> WorstCa
     `context` is the model's context length in tokens: the bound where the request sets none.
     """
     asks = rehearse(job.strategy)
-    base = prompt_tokens(job.messages) + job.strategy.context.pad_tokens
-    length = job.max_tokens or (context and max(1, context - base))
+    policy = job.strategy.context
+    frames = [prompt_tokens(policy.conversation(job.messages, ask)) for ask in asks]
+    length = job.max_tokens or (context and max(1, context - min(frames)))
     if not length:
         return WorstCase(calls=len(asks), completion_tokens=None, prompt_tokens=None, usd=None)
     limit = job.strategy.budget.max_completion_tokens
     completion = min(len(asks) * length, limit) if limit else len(asks) * length
-    shown = sum(len(ask.shown[-(job.strategy.context.max_previous or len(ask.shown)) :]) for ask in asks)
-    prompt = len(asks) * base + shown * (length + TOKENS_A_MESSAGE)
+    prompt = sum(frames) + sum(len(policy.seen(ask)) for ask in asks) * length
     usd = price.of(Usage(prompt=prompt, completion=completion)) if price and price.gpu_hour is None else None
     return WorstCase(calls=len(asks), completion_tokens=completion, prompt_tokens=prompt, usd=usd)
 
@@ -62,16 +56,6 @@ def rehearse(strategy: Strategy) -> list[Ask]:
             done.append(_rejected(len(asked), ask))
             asked.append(ask)
     return asked
-
-
-def prompt_tokens(messages: Sequence[Message]) -> int:
-    """Return a guess at the tokens of a conversation, without asking a worker."""
-    return sum(TOKENS_A_MESSAGE + _content_tokens(message.get("content")) for message in messages)
-
-
-def _content_tokens(content: object) -> int:
-    others = sum("text" not in part for part in content_parts(content) or () if isinstance(part, dict))
-    return len(plain_text(content)) // CHARACTERS_A_TOKEN + others * TOKENS_A_PART
 
 
 def _rejected(index: int, ask: Ask) -> Candidate:

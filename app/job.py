@@ -19,7 +19,7 @@ class Job:
     """What to run.
 
     `fields` are the request's other fields, handed to the worker as they came (`tools`, `top_k`, ...); `answers` is
-    how many the caller wants back; `arrived` is the event loop's time, in seconds, at which the request came in.
+    how many the caller wants back; `arrived` is when the request came in, by `perf_counter`, in seconds.
     `live` asks for the text while it is generated, which only a strategy that doesn't choose can give.
     """
 
@@ -49,8 +49,10 @@ class Job:
 
     @property
     def max_tokens(self) -> int | None:
-        """The most tokens that one candidate may have, by the strategy or the request; None where nobody said."""
-        if self.strategy.sampling.max_tokens is not None:
-            return self.strategy.sampling.max_tokens
-        limits = (self.fields.get(name) for name in ("max_completion_tokens", "max_tokens"))
-        return next((limit for limit in limits if isinstance(limit, int)), None)
+        """The most tokens that one candidate may have: the strategy's or the request's limit, and the strategy's cap.
+
+        None where nobody said.
+        """
+        requested = (self.fields.get(name) for name in ("max_completion_tokens", "max_tokens"))
+        limit = self.strategy.sampling.max_tokens or next((one for one in requested if isinstance(one, int)), None)
+        return min((one for one in (limit, self.strategy.token_cap) if one is not None), default=None)

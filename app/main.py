@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
+log = structlog.stdlib.get_logger(__name__)
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the server for `settings`. Raises `InvalidStrategyError` where a preset or the default is wrong."""
@@ -40,7 +43,14 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
-            app.state.service = await assemble(settings, selector, stack)
+            try:
+                app.state.service = await assemble(settings, selector, stack)
+            except QuorumError as error:
+                log.error("start failed", reason=error.message)  # noqa: TRY400 - the reason is all that helps
+                raise
+            except Exception:
+                log.exception("start failed")
+                raise
             yield
 
     app = FastAPI(title="Quorum", lifespan=lifespan, docs_url=None, redoc_url=None)

@@ -47,7 +47,8 @@ def variants(package: str, base: type[P]) -> tuple[type[P], ...]:
     root = importlib.import_module(package)
     for module in pkgutil.iter_modules(root.__path__, f"{package}."):
         importlib.import_module(module.name)
-    return tuple(sorted((part for part in _descendants(base) if _is_named(part)), key=type_name))
+    named = (part for part in _descendants(base) if "type" in part.model_fields)
+    return tuple(sorted((part for part in named if part.__module__.startswith(f"{package}.")), key=type_name))
 
 
 def type_name(part: type[Part]) -> str:
@@ -58,11 +59,6 @@ def type_name(part: type[Part]) -> str:
 def named_union(parts: tuple[type[Part], ...]) -> Any:  # noqa: ANN401 - a type built at run time has no static type
     """Return the discriminated union of `parts`; a bare name stands for the part with its defaults."""
     return Annotated[Union[parts], Field(discriminator="type"), BeforeValidator(_expand_name)]  # noqa: UP007
-
-
-def _is_named(part: type[Part]) -> bool:
-    """Whether the class is a part that requests can name, and not a base that parts share."""
-    return "type" in part.model_fields
 
 
 def _descendants(base: type[P]) -> list[type[P]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
-from app.bodies import Drafter, Member
+from app.bodies import Drafter
 from app.drawing import Drawing
 from app.errors import CandidateError, QuorumError, WorkerUnreachableError
 from app.stopwatch import Stopwatch
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from types import TracebackType
 
-    from app.bodies import Draft
+    from app.bodies import Draft, Member
     from app.candidates import Ask, Candidate
     from app.job import Job
     from app.purse import Purse
@@ -35,8 +36,8 @@ class Run:
     """Draws the candidates of one job.
 
     `assess` is applied to every finished candidate, concurrently, before it comes out of `next`. `watcher` sees the
-    text of a live job while it is generated. `first_back` is the event loop's time at which the first candidate came
-    back, `upstream` measures the time during which any call was under way.
+    text of a live job while it is generated. `first_back` is the time, by `perf_counter`, at which the first candidate
+    came back, `upstream` measures the time during which any call was under way.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Run:
     def draw(self, asks: Sequence[Ask]) -> None:
         """Ask for candidates; each gets the next number. They are drawn as far as the budget has room for them."""
         for ask in asks:
-            self._pending.append(Member(index=len(self.asked), ask=ask))
+            self._pending.append(self._drafter.member(len(self.asked), ask))
             self.asked.append(ask)
         self._admit()
 
@@ -104,7 +105,7 @@ class Run:
     @property
     def short_of_budget(self) -> bool:
         """Whether the budget kept candidates from being drawn, or cut them off."""
-        return bool(self._pending) or (self._purse.limited and self._purse.empty)
+        return bool(self._pending) or self._purse.overdrawn
 
     async def stop(self) -> list[Candidate]:
         """Cancel what is under way, on the workers too; return it as far as it got, in the order of asking."""
@@ -123,7 +124,7 @@ class Run:
     def _admit(self) -> None:
         """Start as many of the pending candidates as the budget has room for."""
         admitted: list[Member] = []
-        while self._pending and self._purse.reserve():
+        while self._pending and self._purse.reserve(self._pending[0].prompt_tokens):
             admitted.append(self._pending.popleft())
         if not admitted:
             return
@@ -180,15 +181,15 @@ class Run:
 
     def _deliver(self, candidate: Candidate) -> None:
         if self.first_back is None:
-            self.first_back = asyncio.get_running_loop().time()
-        del self._drawing[candidate.index]
-        self._purse.release(candidate.usage)
+            self.first_back = perf_counter()
+        member = self._drawing.pop(candidate.index).member
+        self._purse.release(member.prompt_tokens, candidate.usage)
         self._back.put_nowait(candidate)
 
     def _spend(self, tokens: int) -> None:
         """Note tokens as they arrive, and wake the engine up when they have used the budget up."""
         self._purse.spend(tokens)
-        if self._purse.limited and self._purse.empty:
+        if self._purse.overdrawn:
             self._back.put_nowait(None)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:

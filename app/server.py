@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
@@ -42,9 +43,26 @@ class Server(uvicorn.Server):
         host, port = self.socket.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, or raise SystemExit; the app's own log line tells why, and uvicorn's stack trace is left out."""
+        logger = logging.getLogger("uvicorn.error")
+        level = logger.level
+        logger.setLevel(logging.CRITICAL)
+        try:
+            await super().startup(sockets)
+        finally:
+            logger.setLevel(level)
+
 
 class Guest(Server):
-    """A server that leaves the signals to the program around it."""
+    """A server that leaves the signals, and the process's end, to the program around it."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start; RuntimeError where uvicorn would end the process."""
+        try:
+            await super().startup(sockets)
+        except SystemExit as error:
+            raise RuntimeError("the server did not start; its log tells why") from error
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from app.board import Board
+from app.budget import Budget
 from app.candidates import Ask, Candidate, Failure, Fate, Usage, Verdict
 from app.conclusion import Ended, conclude
 from app.diversity.measure import Diversity
@@ -57,7 +59,7 @@ def concluded(
     """Return the outcome of a run that ended with these candidates."""
 
     async def scenario() -> Outcome:
-        now = asyncio.get_running_loop().time()
+        now = perf_counter()
         job = Job(
             run_id="run_1",
             model="m",
@@ -73,7 +75,7 @@ def concluded(
             board.add(candidate)
         decision = board.decide()
         assert decision is not None
-        purse = Purse(max_tokens=None, max_usd=None, candidate_tokens=None)
+        purse = Purse(Budget(), price=None, candidate_tokens=None)
         run = Run(job, pool=Pool([], Unused(), probe_s=1.0), client=Unused(), purse=purse, assess=as_it_is)
         run.calls = 3
         run.first_back = now - 1.0 if back else None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from app.candidates import Answer, Ask, Candidate, Reply, ToolCall, Verdict, plain_text
-from app.context import AVOID, IMPROVE, Context, append_text
+from app.context import ANOTHER, AVOID, IMPROVE, Context, append_text
 from app.padding import filler, pad
 
 if TYPE_CHECKING:
@@ -140,9 +141,23 @@ def test_a_list_of_answers_joins_the_users_turn() -> None:
 
 def test_a_retry_is_told_to_avoid_what_was_there() -> None:
     for context in (Context(), Context(history="solutions"), Context(history="answers")):
-        text = said(context.conversation(QUESTION, Ask(shown=(solution(),), avoid=True)))
+        refused = replace(solution(), rejection="failed verification")
+        text = said(context.conversation(QUESTION, Ask(shown=(refused,), avoid=True)))
         assert AVOID in text
         assert IMPROVE not in text
+
+
+def test_a_solution_that_was_accepted_is_not_called_refused_when_another_is_wanted() -> None:
+    for context in (Context(), Context(history="solutions"), Context(history="answers")):
+        text = said(context.conversation(QUESTION, Ask(shown=(solution(),), avoid=True)))
+        assert ANOTHER in text
+        assert AVOID not in text
+
+
+def test_a_template_that_says_nothing_without_feedback_leaves_no_turn_empty() -> None:
+    silent = replace(solution(), verdict=None)
+    turns = Context(template="{feedback}").conversation(QUESTION, Ask(shown=(silent,)))
+    assert turns[-1]["content"] == IMPROVE
 
 
 @pytest.mark.parametrize(

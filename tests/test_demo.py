@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -12,22 +13,41 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
+import structlog
+from pydantic import AnyHttpUrl
 from rich.console import Console
 
 from app.demo import run_demo, table
 from app.demo.answered import AccountError, Answered
 from app.demo.asking import Asker, AskError, served_model
+from app.demo.interrupt import Interrupt
 from app.demo.plan import QUESTIONS, WAYS, Ask, Question, Way, asks
 from app.demo.progress import reporter
+from app.settings import Embedded, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+    from pathlib import Path
 
 Json = dict[str, object]
 
 ASK = Ask(question=QUESTIONS[0], way=WAYS[1])
-LAST = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-FATES = {"selected": 24, "counted": 107, "rejected": 0, "cancelled": 28, "failed": 0, "verifier": 0}
+HEADINGS = ["question", "strategy", "answer", "agree", "dist", "sim", "copy", "sel", "cnt", "rej", "can", "s"]
+CELLS = ["apples", "parallel-8", "12", "0.43", "3/7", "4", "0.60", "0.00", "24", "107", "0", "28", "2.7"]
+LAST: Json = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+GONE: Json = {"error": {"message": "gone"}}
+EMPTY: Json = {"choices": [], "quorum": {}}
+FATES: Json = {"selected": 24, "counted": 107, "rejected": 0, "cancelled": 28, "failed": 0, "verifier": 0}
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Generator[None]:
+    root, server = logging.getLogger(), logging.getLogger("uvicorn.error")
+    before = root.handlers[:], root.level, server.level
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+    server.setLevel(before[2])
+    structlog.reset_defaults()
 
 
 def test_the_plan_asks_every_question_under_every_strategy() -> None:
@@ -43,8 +63,8 @@ def test_only_reject_is_told_what_is_right() -> None:
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_table_shows_every_figure_at_the_width_of_a_terminal(width: int) -> None:
     lines = _printed(table.results([_answered()]), width).splitlines()
-    assert lines[0].split() == "question strategy answer agree dist sim copy sel cnt rej can s".split()
-    assert lines[2].split() == "apples parallel-8 12 0.43 3/7 4 0.60 0.00 24 107 0 28 2.7".split()
+    assert lines[0].split() == HEADINGS
+    assert lines[2].split() == CELLS
 
 
 def test_the_table_names_a_question_once_and_cuts_long_answers() -> None:
@@ -53,6 +73,12 @@ def test_the_table_names_a_question_once_and_cuts_long_answers() -> None:
     assert sum("apples" in line for line in lines) == 1
     assert "…" in lines[2]
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_the_questions_are_set_apart() -> None:
+    other = Ask(question=QUESTIONS[1], way=WAYS[1])
+    lines = _printed(table.results([_answered(), Answered.read(other, _account())]), 80).splitlines()
+    assert [line.split()[:1] for line in lines[2:]] == [["apples"], [], ["ocean"]]
 
 
 def test_tokens_of_failed_candidates_get_a_column_of_their_own() -> None:
@@ -96,8 +122,8 @@ def test_an_answer_that_is_cut_or_refused_is_a_failure(response: httpx2.Response
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        ({"error": {"message": "gone"}}, "gone"),
-        ({"choices": [], "quorum": {}}, "finish_reason"),
+        (GONE, "gone"),
+        (EMPTY, "finish_reason"),
         (LAST, "without its quorum object"),
     ],
 )
@@ -148,6 +174,58 @@ def test_a_run_that_fails_is_named_and_makes_the_status_1(capsys: pytest.Capture
     assert "strategy.n" in out
 
 
+def test_a_server_that_does_not_start_makes_the_status_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    settings = Settings.model_construct(embedded=Embedded(model=tmp_path / "missing.gguf"))
+    assert run_demo(settings=settings) == 1
+    assert "the server did not start" in capsys.readouterr().out
+
+
+def test_a_server_without_a_worker_makes_the_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = Settings.model_construct(workers=(AnyHttpUrl("http://127.0.0.1:1"),))
+    assert run_demo(settings=settings) == 1
+    assert "serves no model" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_cancels_the_work_and_is_remembered(number: signal.Signals) -> None:
+    async def work() -> None:
+        signal.raise_signal(number)
+        await asyncio.sleep(60)
+
+    assert _interrupted(work)
+
+
+def test_work_is_not_begun_after_a_signal() -> None:
+    async def scenario() -> None:
+        interrupt = Interrupt()
+        with interrupt.listening():
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(0.01)
+            await interrupt.ends(asyncio.sleep(60))
+
+    asyncio.run(scenario())
+
+
+def test_work_that_nothing_interrupts_comes_to_its_end() -> None:
+    async def work() -> None:
+        await asyncio.sleep(0)
+
+    assert not _interrupted(work)
+
+
+def test_an_interrupted_demo_raises_keyboard_interrupt_once_the_server_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupting(list[Question]):
+        def __iter__(self) -> Iterator[Question]:
+            signal.raise_signal(signal.SIGINT)
+            return super().__iter__()
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(questions=Interrupting(QUESTIONS))
+
+
 @pytest.mark.slow
 def test_a_real_run_prints_a_row_for_every_strategy(capsys: pytest.CaptureFixture[str]) -> None:
     status = run_demo(questions=[_short()])
@@ -163,13 +241,27 @@ def test_a_real_run_prints_a_row_for_every_strategy(capsys: pytest.CaptureFixtur
 def test_an_interrupt_ends_the_demo_without_a_traceback(after: str) -> None:
     command = [sys.executable, "-m", "app.cli", "demo"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=_unbuffered()) as process:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=pipe, stderr=pipe, text=True, env=_unbuffered()
+    ) as process:
         assert process.stdout
         assert any(after in line for line in process.stdout)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert not errors
+
+
+def _interrupted(work: Callable[[], Coroutine[None, None, None]]) -> bool:
+    """Return whether a signal came while `work` ran."""
+
+    async def scenario() -> bool:
+        interrupt = Interrupt()
+        with interrupt.listening():
+            await interrupt.ends(work())
+        return interrupt.came
+
+    return asyncio.run(scenario())
 
 
 def _unbuffered() -> dict[str, str]:
@@ -189,11 +281,7 @@ def _strategy(body: Json) -> Json:
 
 
 def _account(
-    *,
-    answer: str = "12",
-    accepted: bool = True,
-    similarity: float | None = 0.6015,
-    fates: Json = {**FATES},  # noqa: B006 - never changed
+    *, answer: str = "12", accepted: bool = True, similarity: float | None = 0.6015, fates: Json = FATES
 ) -> Json:
     """Return a `quorum` object as the server writes it, as far as the demo reads it."""
     return {
@@ -206,10 +294,9 @@ def _account(
 
 
 def _answered(
-    *, answer: str = "12", accepted: bool = True, similarity: float | None = 0.6015, fates: Json | None = None
+    *, answer: str = "12", accepted: bool = True, similarity: float | None = 0.6015, fates: Json = FATES
 ) -> Answered:
-    account = _account(answer=answer, accepted=accepted, similarity=similarity, fates=fates or {**FATES})
-    return Answered.read(ASK, account)
+    return Answered.read(ASK, _account(answer=answer, accepted=accepted, similarity=similarity, fates=fates))
 
 
 def _printed(part: object, width: int) -> str:

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 from app.budget import Budget
 from app.context import Context
-from app.estimate import TOKENS_A_MESSAGE, TOKENS_A_PART, prompt_tokens, rehearse, worst_case
+from app.estimate import rehearse, worst_case
 from app.job import Job
 from app.price import Price
 from app.strategies.hybrid import Hybrid
 from app.strategies.parallel import Parallel
 from app.strategies.reject import Reject
 from app.strategies.sequential import Sequential
+from app.tokens import prompt_tokens
 
 if TYPE_CHECKING:
     from app.candidates import Message
@@ -83,10 +84,3 @@ def test_a_price_by_the_hour_has_no_worst_case_in_tokens() -> None:
 def test_the_rehearsal_accepts_nobody_and_shows_everybody() -> None:
     assert len(rehearse(Reject(max_attempts=5))) == 5
     assert [len(ask.shown) for ask in rehearse(Hybrid(widths=(1, 2, 1)))] == [0, 1, 1, 3]
-
-
-def test_parts_that_are_no_text_count_as_much_as_an_image() -> None:
-    image = {"type": "image_url", "image_url": {"url": "data:,"}}
-    text = {"type": "text", "text": "abc"}
-    assert prompt_tokens([{"role": "user", "content": [image, text]}]) == TOKENS_A_MESSAGE + TOKENS_A_PART + 1
-    assert prompt_tokens([{"role": "assistant", "content": None}]) == TOKENS_A_MESSAGE

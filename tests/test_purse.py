@@ -6,11 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.budget import Budget
 from app.candidates import Usage
+from app.price import Price
 from app.purse import Purse
 
 if TYPE_CHECKING:
     from random import Random
+
+PROMPT = 1
+"""Tokens of every prompt here."""
+
+
+def filled(
+    *,
+    max_tokens: int | None = None,
+    max_usd: float | None = None,
+    candidate_tokens: int | None = None,
+    usd_a_prompt: float = 0.0,
+    usd_a_token: float = 0.0,
+) -> Purse:
+    budget = Budget(max_completion_tokens=max_tokens, max_cost_usd=max_usd)
+    price = Price(prompt=usd_a_prompt * 1_000_000, completion=usd_a_token * 1_000_000)
+    return Purse(budget, price=price, candidate_tokens=candidate_tokens)
 
 
 @given(
@@ -24,7 +42,7 @@ def test_what_is_spent_and_reserved_never_exceeds_the_limits(
     *, max_tokens: int, candidate_tokens: int, max_usd: float | None, lengths: list[int], random: Random
 ) -> None:
     a_prompt, a_token = 0.02, 0.003
-    purse = Purse(
+    purse = filled(
         max_tokens=max_tokens,
         max_usd=max_usd,
         candidate_tokens=candidate_tokens,
@@ -34,7 +52,7 @@ def test_what_is_spent_and_reserved_never_exceeds_the_limits(
     drawing: list[int] = []
     spent = started = 0
     for length in lengths:
-        if purse.reserve():
+        if purse.reserve(PROMPT):
             started += 1
             drawing.append(min(length, candidate_tokens))
         worst = spent + len(drawing) * candidate_tokens
@@ -43,79 +61,87 @@ def test_what_is_spent_and_reserved_never_exceeds_the_limits(
         if drawing and random.random() < 0.5:
             used = drawing.pop(random.randrange(len(drawing)))
             purse.spend(used)
-            purse.release(Usage(completion=used))
+            purse.release(PROMPT, Usage(prompt=PROMPT, completion=used))
             spent += used
 
 
 @given(st.integers(1, 1_000), st.integers(1, 100))
 def test_of_bounded_candidates_as_many_are_drawn_as_fit(max_tokens: int, candidate_tokens: int) -> None:
-    purse = Purse(max_tokens=max_tokens, max_usd=None, candidate_tokens=candidate_tokens)
+    purse = filled(max_tokens=max_tokens, candidate_tokens=candidate_tokens)
     drawn = 0
-    while purse.reserve():
+    while purse.reserve(PROMPT):
         drawn += 1
     assert drawn == max_tokens // candidate_tokens
 
 
 def test_what_a_candidate_left_over_makes_room_for_another() -> None:
-    purse = Purse(max_tokens=100, max_usd=None, candidate_tokens=60)
-    assert purse.reserve()
-    assert not purse.reserve()
+    purse = filled(max_tokens=100, candidate_tokens=60)
+    assert purse.reserve(PROMPT)
+    assert not purse.reserve(PROMPT)
     purse.spend(40)
-    purse.release(Usage(completion=40))
-    assert purse.affords_one
-    assert purse.reserve()
+    purse.release(PROMPT, Usage(prompt=PROMPT, completion=40))
+    assert purse.affords(PROMPT)
+    assert purse.reserve(PROMPT)
 
 
 def test_without_limits_everything_fits() -> None:
-    purse = Purse(max_tokens=None, max_usd=None, candidate_tokens=None, usd_a_token=1.0)
+    purse = filled(usd_a_token=1.0)
     purse.spend(10**9)
-    assert purse.reserve()
-    assert (purse.limited, purse.empty, purse.tokens_left) == (False, False, None)
+    assert purse.reserve(PROMPT)
+    assert (purse.overdrawn, purse.tokens_left) == (False, None)
 
 
 def test_unbounded_candidates_are_drawn_until_the_tokens_are_used_up_and_cut_off_beyond_that() -> None:
-    purse = Purse(max_tokens=100, max_usd=None, candidate_tokens=None)
-    assert purse.limited
-    assert [purse.reserve() for _ in range(3)] == [True] * 3
+    purse = filled(max_tokens=100)
+    assert [purse.reserve(PROMPT) for _ in range(3)] == [True] * 3
     purse.spend(99)
-    assert (purse.empty, purse.tokens_left, purse.affords_one) == (False, 1, True)
+    assert (purse.overdrawn, purse.tokens_left, purse.affords(PROMPT)) == (False, 1, True)
     purse.spend(1)
-    assert (purse.empty, purse.tokens_left, purse.affords_one) == (False, 0, False)
+    assert (purse.overdrawn, purse.tokens_left, purse.affords(PROMPT)) == (False, 0, False)
     purse.spend(1)
-    assert (purse.empty, purse.affords_one) == (True, False)
+    assert (purse.overdrawn, purse.affords(PROMPT)) == (True, False)
 
 
 def test_a_worker_that_corrects_its_count_downwards_gives_tokens_back() -> None:
-    purse = Purse(max_tokens=100, max_usd=None, candidate_tokens=None)
+    purse = filled(max_tokens=100)
     purse.spend(110)
-    assert purse.empty
+    assert purse.overdrawn
     purse.spend(-20)
-    assert (purse.empty, purse.tokens_left) == (False, 10)
+    assert (purse.overdrawn, purse.tokens_left) == (False, 10)
 
 
 def test_money_pays_for_prompts_and_tokens() -> None:
-    purse = Purse(max_tokens=None, max_usd=1.0, candidate_tokens=None, usd_a_prompt=0.25, usd_a_token=0.125)
+    purse = filled(max_usd=1.0, usd_a_prompt=0.25, usd_a_token=0.125)
+    assert purse.reserve(PROMPT)
     assert purse.tokens_left == 6
-    assert purse.reserve()
-    assert purse.reserve()
-    assert purse.tokens_left == 2
+    assert purse.reserve(PROMPT)
+    assert purse.tokens_left == 4
     purse.spend(4)
-    assert (purse.empty, purse.reserve()) == (False, False)
+    assert (purse.overdrawn, purse.reserve(PROMPT)) == (False, False)
     purse.spend(1)
-    assert purse.empty
+    assert purse.overdrawn
 
 
 def test_candidates_whose_length_is_bounded_may_end_though_they_use_up_all_there_is() -> None:
-    purse = Purse(max_tokens=20, max_usd=None, candidate_tokens=10)
-    assert [purse.reserve() for _ in range(3)] == [True, True, False]
+    purse = filled(max_tokens=20, candidate_tokens=10)
+    assert [purse.reserve(PROMPT) for _ in range(3)] == [True, True, False]
     purse.spend(20)
-    assert not purse.empty
+    assert not purse.overdrawn
 
 
 def test_a_prompt_that_costs_more_than_there_is_affords_nobody() -> None:
-    assert not Purse(max_tokens=None, max_usd=1.0, candidate_tokens=None, usd_a_prompt=2.0).affords_one
+    assert not filled(max_usd=1.0, usd_a_prompt=2.0).affords(PROMPT)
 
 
 @pytest.mark.parametrize(("max_tokens", "affords"), [(9, False), (10, True)])
 def test_a_budget_smaller_than_one_candidate_affords_nobody(*, max_tokens: int, affords: bool) -> None:
-    assert Purse(max_tokens=max_tokens, max_usd=None, candidate_tokens=10).affords_one == affords
+    assert filled(max_tokens=max_tokens, candidate_tokens=10).affords(PROMPT) == affords
+
+
+def test_the_real_price_of_a_prompt_takes_the_place_of_the_guess() -> None:
+    purse = filled(max_usd=1.0, usd_a_prompt=0.125)
+    assert purse.reserve(4)
+    assert not purse.affords(5)
+    purse.release(4, Usage(prompt=7))
+    assert purse.affords(1)
+    assert not purse.affords(2)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from app.api.schemas import StreamOptions, read_json, read_request
@@ -45,7 +45,7 @@ class Desk:
 
     async def take(self, request: Request) -> Intake:
         """Return the request as a job. Raises the 4xx errors of `app.errors`."""
-        arrived = asyncio.get_running_loop().time()
+        arrived = perf_counter()
         body = read_json(await self._body(request))
         chat = read_request(body)
         self._check_size(chat)

@@ -12,8 +12,10 @@ from app.api import render
 from app.errors import QuorumError
 
 if TYPE_CHECKING:
+    from fastapi import Request
+
     from app.api.auth import Gatekeeper
-    from app.api.intake import Desk
+    from app.api.intake import Desk, Intake
     from app.engine import Engine
     from app.events import Observer
     from app.job import Job
@@ -33,6 +35,15 @@ class Service:
     metrics: Metrics
     pool: Pool
     runs: RunStore
+
+    async def take(self, request: Request) -> Intake:
+        """Let a request in and read it, or count it as refused. Raises the 4xx errors of `app.errors`."""
+        try:
+            await self.gatekeeper(request)
+            return await self.desk.take(request)
+        except QuorumError as error:
+            self.metrics.failed(model=None, strategy=None, outcome=error.code or "refused")
+            raise
 
     async def execute(self, job: Job, observer: Observer) -> tuple[Outcome, bytes]:
         """Run a job, count it and keep its record; return the outcome, and the record: the completion's JSON.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -35,13 +34,15 @@ TIMEOUT_S = 60.0
 """Seconds of silence; the server says at least every ten that it is alive."""
 
 
-def run_demo(*, questions: Sequence[Question] = QUESTIONS, ways: Sequence[Way] = WAYS) -> int:
+def run_demo(
+    *, questions: Sequence[Question] = QUESTIONS, ways: Sequence[Way] = WAYS, settings: Settings | None = None
+) -> int:
     """Ask every question under every strategy and print the table; returns 0 if every run came to a full account.
 
-    Raises KeyboardInterrupt on SIGINT or SIGTERM, once the server and its model have ended.
+    Without `settings`, the server runs with the defaults, whatever the configuration says: the demo is the same
+    everywhere. Raises KeyboardInterrupt on SIGINT or SIGTERM, once the server and its model have ended.
     """
     configure_logging("error")
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     console = Console()
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
@@ -49,8 +50,7 @@ def run_demo(*, questions: Sequence[Question] = QUESTIONS, ways: Sequence[Way] =
     interrupt = Interrupt()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            # The defaults, whatever the configuration says: the demo is the same everywhere.
-            runner.run(demo.run(Settings.model_construct(), interrupt))
+            runner.run(demo.run(settings or Settings.model_construct(), interrupt))
     except* RuntimeError as group:
         demo.fail(f"The demo failed: {group.exceptions[0]}")
     if interrupt.came:

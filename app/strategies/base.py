@@ -63,6 +63,11 @@ class Strategy(Part):
         """The most candidates that the strategy may ask for."""
         raise NotImplementedError
 
+    @property
+    def token_cap(self) -> int | None:
+        """The most completion tokens of one candidate, where the strategy itself bounds them."""
+        return None
+
     def next(self, history: History) -> Sequence[Ask]:
         """Return what to ask now; called at the start and after each candidate, empty when there is nothing to ask."""
         raise NotImplementedError
@@ -74,9 +79,9 @@ class Strategy(Part):
         return None if candidate.answer else "no answer found"
 
     @classmethod
-    def parse(cls, text: str) -> Self | None:
+    def parse(cls, text: str) -> Self | None:  # noqa: ARG003 - a strategy need not have one
         """Return the strategy that the short form `text` names, as `parallel-8`; None where it isn't this one's."""
-        raise NotImplementedError
+        return None
 
 
 def count(text: str, prefix: str) -> int | None:

@@ -27,10 +27,3 @@ class History:
     def finished(self) -> tuple[Candidate, ...]:
         """The candidates that came to an end and can be shown to later rounds."""
         return tuple(candidate for candidate in self.done if candidate.finished)
-
-    def chain(self, number: int) -> History:
-        """Return the part of the history that belongs to one chain."""
-        return History(
-            asked=[ask for ask in self.asked if ask.chain == number],
-            done=[candidate for candidate in self.done if candidate.chain == number],
-        )

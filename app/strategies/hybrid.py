@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from app.strategies.history import History
 
-CHAINS = re.compile(r"hybrid-(\d{1,4})x(\d{1,4})")
-WIDTHS = re.compile(r"hybrid-(\d{1,4}(?:\+\d{1,4})+)")
+CHAINS = re.compile(r"hybrid-([0-9]{1,4})x([0-9]{1,4})")
+WIDTHS = re.compile(r"hybrid-([0-9]{1,4}(?:\+[0-9]{1,4})+)")
 
 
 class Hybrid(Strategy):
@@ -52,12 +53,16 @@ class Hybrid(Strategy):
         return self._next_width(history) if self.widths else self._next_of_chains(history)
 
     def _next_of_chains(self, history: History) -> Sequence[Ask]:
-        asks: list[Ask] = []
-        for number in range(self.chains or 0):
-            chain = history.chain(number)
-            if not chain.waiting and len(chain.asked) < (self.rounds or 0):
-                asks.append(Ask(round=len(chain.asked), chain=number, shown=chain.finished, previous=chain.finished))
-        return asks
+        asked = Counter(ask.chain for ask in history.asked)
+        done = Counter(candidate.chain for candidate in history.done)
+        idle = (chain for chain in range(self.chains or 0) if asked[chain] == done[chain] < (self.rounds or 0))
+        return [self._continue(chain, asked[chain], history) for chain in idle]
+
+    @staticmethod
+    def _continue(chain: int, rounds: int, history: History) -> Ask:
+        """Return the ask for the next round of a chain that has had so many."""
+        seen = tuple(candidate for candidate in history.finished if candidate.chain == chain)
+        return Ask(round=rounds, chain=chain, shown=seen, previous=seen)
 
     def _next_width(self, history: History) -> Sequence[Ask]:
         widths = self.widths or ()

@@ -12,6 +12,7 @@ from app.strategies.base import MAX_DRAWS, Strategy, count
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.candidates import Candidate
     from app.strategies.history import History
 
 
@@ -24,6 +25,9 @@ class Parallel(Strategy):
 
     type: Literal["parallel"] = "parallel"
     n: int = Field(ge=1, le=MAX_DRAWS, description="How many samples.")
+    max_completion_tokens_per_candidate: int | None = Field(
+        default=None, ge=1, description="A sample that gets so long is dropped and doesn't vote."
+    )
     wave: int | None = Field(default=None, ge=1, le=MAX_DRAWS, description="How many at once; default all.")
 
     @property
@@ -38,6 +42,18 @@ class Parallel(Strategy):
         asked = len(history.asked)
         width = min(self.wave or self.n, self.n - asked)
         return [Ask(chain=asked + place) for place in range(width)]
+
+    @property
+    def token_cap(self) -> int | None:
+        """`max_completion_tokens_per_candidate`."""
+        return self.max_completion_tokens_per_candidate
+
+    def rejects(self, candidate: Candidate, earlier: Sequence[Candidate]) -> str | None:
+        """Reject what the cap cut off, and what any strategy does."""
+        cap = self.token_cap
+        if cap is not None and candidate.finish_reason == "length" and candidate.usage.completion >= cap:
+            return "reached max_completion_tokens_per_candidate"
+        return super().rejects(candidate, earlier)
 
     @classmethod
     def parse(cls, text: str) -> Self | None:

@@ -110,10 +110,11 @@ def raw_choices(payload: bytes) -> list[RawChoice]:
 class ChunkReader:
     """Cuts a byte stream into chunks; `done` tells whether the stream said `[DONE]`."""
 
-    __slots__ = ("_rest", "done")
+    __slots__ = ("_parts", "_size", "done")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._parts: list[bytes] = []
+        self._size = 0
         self.done = False
 
     def feed(self, data: bytes) -> Iterator[tuple[Chunk, bytes]]:
@@ -121,10 +122,12 @@ class ChunkReader:
 
         Raises `WorkerGarbageError` for what is not a chunk and `WorkerStatusError` for an error sent in the stream.
         """
-        lines = (self._rest + data if self._rest else data).split(b"\n")
-        self._rest = lines.pop()
-        if len(self._rest) > MAX_LINE:
-            raise WorkerGarbageError("the worker sent an event of unreasonable length")
+        if b"\n" not in data:  # a long line in small pieces is put together once
+            self._keep(data)
+            return
+        lines = b"".join((*self._parts, data)).split(b"\n") if self._parts else data.split(b"\n")
+        self._parts, self._size = [], 0
+        self._keep(lines.pop())
         for line in lines:
             if line.startswith(b"data:"):
                 payload = line[5:]
@@ -134,6 +137,15 @@ class ChunkReader:
                     yield _chunk(payload), payload
             elif line and line[0] not in b":eir\r":
                 raise WorkerGarbageError("the worker's answer is not a stream of events")
+
+    def _keep(self, part: bytes) -> None:
+        """Put the beginning of a line by until its end arrives."""
+        if not part:
+            return
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > MAX_LINE:
+            raise WorkerGarbageError("the worker sent an event of unreasonable length")
 
     def finish(self) -> Iterator[tuple[Chunk, bytes]]:
         """Yield the chunk of a last line that the worker didn't end."""

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from app.tokens import TOKENS_A_MESSAGE, TOKENS_A_PART, prompt_tokens
+
+
+def test_text_counts_by_its_length() -> None:
+    assert prompt_tokens([{"role": "user", "content": "x" * 300}]) == TOKENS_A_MESSAGE + 100
+
+
+def test_parts_that_are_no_text_count_as_much_as_an_image() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:,"}}
+    text = {"type": "text", "text": "abc"}
+    assert prompt_tokens([{"role": "user", "content": [image, text]}]) == TOKENS_A_MESSAGE + TOKENS_A_PART + 1
+    assert prompt_tokens([{"role": "assistant", "content": None}]) == TOKENS_A_MESSAGE
