@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from app.errors import QuorumError
-from app.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Settings
+from app.settings import DEFAULT_CONFIG, ConfigurationError, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (QuorumError, ConfigurationError, OSError) as error:
+    except OSError as error:
+        print(f"quorum: {error.strerror or error}", file=sys.stderr)
+        return USAGE_ERROR
+    except (QuorumError, ConfigurationError) as error:
         print(f"quorum: {error}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
@@ -55,35 +55,15 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-class ConfigurationError(Exception):
-    """The configuration can't be used; the message says what to change."""
-
-
-def read_settings(options: argparse.Namespace) -> Settings:
-    """Return the settings of file, environment and flags. Raises `ConfigurationError`."""
-    if options.config is not None:
-        if not options.config.is_file():
-            raise ConfigurationError(f"there is no configuration file {options.config}")
-        os.environ[CONFIG_VARIABLE] = str(options.config)
-    flags: dict[str, object] = {
-        name: value
-        for name, value in (("host", options.host), ("port", options.port), ("workers", options.worker))
-        if value is not None
-    }
+def given(options: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the flags give."""
+    named = {"host": options.host, "port": options.port, "workers": options.worker}
+    flags: dict[str, object] = {name: value for name, value in named.items() if value is not None}
     if options.insecure:
         flags["insecure"] = True
     if options.model is not None:
         flags["embedded"] = {"model": options.model}
-    try:
-        return Settings.model_validate(Settings(**flags))  # pyright: ignore[reportArgumentType] - pydantic checks them
-    except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg'].removeprefix('Value error, ')}"
-            for one in error.errors()
-        )
-        raise ConfigurationError("; ".join(problems)) from error
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from error
+    return flags
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -92,7 +72,7 @@ def serve(options: argparse.Namespace) -> int:
     from app.server import Server  # noqa: PLC0415
     from app.telemetry.logs import configure_logging  # noqa: PLC0415
 
-    settings = read_settings(options)
+    settings = load_settings(options.config, given(options))
     configure_logging(settings.log_level)
     server = Server(create_app(settings), host=settings.host, port=settings.port)
     spare_collector()

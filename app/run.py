@@ -91,8 +91,8 @@ class Run:
         """Return the next candidate to come back, finished or failed; None when nothing more will come."""
         if self._back.empty():
             self._admit()
-            if not self._drawing:
-                return None
+        if self._back.empty() and not self._drawing:
+            return None
         return await self._back.get()
 
     def ready(self) -> Candidate | None:

@@ -79,9 +79,9 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         listener.listen(BACKLOG)
         listener.setblocking(False)  # noqa: FBT003 - the socket's own signature
-    except BaseException:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(error.errno, f"can't listen at {host}, port {port}: {error.strerror}") from error
     return listener
 
 

@@ -7,24 +7,42 @@ default and its meaning stand in docs/configuration.md and, as an example, in de
 from __future__ import annotations
 
 import os
+import tomllib
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from app.price import Price
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 CONFIG_VARIABLE = "QUORUM_CONFIG"
 DEFAULT_CONFIG = "quorum.toml"
 MIB = 1024 * 1024
+
+
+class ConfigurationError(Exception):
+    """The configuration can't be used; the message says what to change."""
 
 
 class Section(BaseModel):
@@ -113,8 +131,37 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor a directory of secrets
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Rank the sources: flags, environment, file."""
-        path = os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)
+        named = settings_cls.model_config.get("toml_file")
+        path = named or os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+
+def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
+    """Return the settings of `flags`, environment and file: `file`, or else `QUORUM_CONFIG`, or `quorum.toml`.
+
+    Raises `ConfigurationError`, whose message says in one line what to change.
+    """
+    if file is not None and not file.is_file():
+        raise ConfigurationError(f"there is no configuration file {file}")
+    path = file or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+
+    class Configured(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        if path.is_file():
+            tomllib.loads(path.read_text(encoding="utf-8"))  # so that a syntax error is told with the file's name
+        return Configured.model_validate(dict(flags))
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()
+        )
+        raise ConfigurationError("; ".join(problems)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    except SettingsError as error:
+        raise ConfigurationError(f"the environment can't be read: {error}") from error
 
 
 def is_loopback(host: str) -> bool:

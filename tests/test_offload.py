@@ -29,8 +29,19 @@ def light(**settings: int) -> Offload:
     return Offload(preload=(), **settings)
 
 
+others: set[int] = set()
+"""Processes of this program that were there before the test: those of a gateway that other tests share."""
+
+
+@pytest.fixture(autouse=True)
+def _only_own_children() -> None:
+    others.clear()
+    others.update(children())
+
+
 def children() -> set[int]:
-    return {process.pid for process in multiprocessing.active_children() if process.pid is not None}
+    """Return the processes that the test itself has started."""
+    return {one.pid for one in multiprocessing.active_children() if one.pid is not None} - others
 
 
 def descriptors() -> int:
