@@ -57,11 +57,17 @@ class Engine:
         begun = perf_counter()
         watcher = observer.generated if job.live else None
         async with Run(
-            job, pool=self.pool, client=self.client, purse=purse, assess=assessor.examine, watcher=watcher
+            job,
+            deadline=self._deadline(job),
+            pool=self.pool,
+            client=self.client,
+            purse=purse,
+            assess=assessor.examine,
+            watcher=watcher,
         ) as run:
             board = Board(job, run.asked)
             gathering = Gathering(job=job, run=run, board=board, assessor=assessor, observer=observer)
-            stopped_by = await gathering.until(self._deadline(job))
+            stopped_by = await gathering.gather()
             decision = board.decide()
             if decision is not None:
                 await observer.decided(decision)

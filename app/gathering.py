@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,30 +27,23 @@ class Gathering:
     assessor: Assessor
     observer: Observer
 
-    async def until(self, deadline: float) -> str | None:
+    async def gather(self) -> str | None:
         """Gather until nothing is left to ask, or something ends the run before that: return what.
 
-        `deadline` is in the event loop's time. What is back by the end counts, also where its news came too late.
+        What is back by the end counts, also where its news came too late.
         """
         self._ask()
-        stopped_by = await self._loop(deadline)
+        while candidate := await self.run.next():
+            await self._take(candidate)
+            if self.board.may_stop():
+                stopped_by = self.job.strategy.stop.name
+                break
+            self._ask()
+        else:
+            stopped_by = DEADLINE if self.run.expired else BUDGET if self.run.short_of_budget else None
         while candidate := self.run.ready():
             await self._take(candidate)
         return stopped_by
-
-    async def _loop(self, deadline: float) -> str | None:
-        while True:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    candidate = await self.run.next()
-            except TimeoutError:
-                return DEADLINE
-            if candidate is None:
-                return BUDGET if self.run.short_of_budget else None
-            await self._take(candidate)
-            if self.board.may_stop():
-                return self.job.strategy.stop.name
-            self._ask()
 
     def _ask(self) -> None:
         """Draw what the strategy wants next."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from app.candidates import Question
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from app.strategies.base import Strategy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """What to run.
 
@@ -34,7 +35,7 @@ class Job:
     fields: Mapping[str, object] = field(default_factory=dict[str, object])
     live: bool = False
 
-    @property
+    @cached_property
     def question(self) -> Question:
         """The question as extractors and verifiers see it."""
         shape = self.fields.get("response_format")
@@ -47,7 +48,7 @@ class Job:
         seed = self.fields.get("seed")
         return seed if isinstance(seed, int) else None
 
-    @property
+    @cached_property
     def max_tokens(self) -> int | None:
         """The most tokens that one candidate may have: the strategy's or the request's limit, and the strategy's cap.
 

@@ -25,7 +25,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The part's `type`."""
         return type_name(type(self))

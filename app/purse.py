@@ -40,13 +40,13 @@ class Purse:
         """
         if self._candidate_tokens is not None:
             return False
-        return self._arrived > self._max_tokens or self._usd(self._arrived) > self._max_usd
+        return self._arrived > self._max_tokens or not self._payable(self._arrived)
 
     @property
     def tokens_left(self) -> int | None:
         """How many tokens a candidate that is drawn now may have at most; None where nothing limits them."""
         limits = [self._max_tokens - self._arrived]
-        if usd_a_token := self._price.of(Usage(completion=1)):
+        if self._max_usd != UNLIMITED and (usd_a_token := self._price.of(Usage(completion=1))):
             limits.append((self._max_usd - self._usd(self._arrived)) / usd_a_token)
         left = min(limits)
         return None if left == UNLIMITED else int(left)
@@ -54,7 +54,7 @@ class Purse:
     def affords(self, prompt_tokens: int) -> bool:
         """Whether one more candidate with such a prompt fits, be it as long as it may."""
         tokens = self._committed + (1 if self._candidate_tokens is None else self._candidate_tokens)
-        return tokens <= self._max_tokens and self._usd(tokens, prompt_tokens) <= self._max_usd
+        return tokens <= self._max_tokens and self._payable(tokens, prompt_tokens)
 
     def reserve(self, prompt_tokens: int) -> bool:
         """Set aside what one more candidate may cost; False where that doesn't fit."""
@@ -80,6 +80,10 @@ class Purse:
         if self._candidate_tokens is None:
             return self._arrived
         return self._done.completion + self._held * self._candidate_tokens
+
+    def _payable(self, completion: int, prompt_tokens: int = 0) -> bool:
+        """Whether the money is enough for so many completion tokens, and a prompt more."""
+        return self._max_usd == UNLIMITED or self._usd(completion, prompt_tokens) <= self._max_usd
 
     def _usd(self, completion: int, prompt_tokens: int = 0) -> float:
         """Return what so many completion tokens cost, with all prompts so far and one more."""

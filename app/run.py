@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """Draws the candidates of one job.
+    """Draws the candidates of one job, until `deadline`, in the event loop's time; `expired` tells that it has passed.
 
     `assess` is applied to every finished candidate, concurrently, before it comes out of `next`. `watcher` sees the
     text of a live job while it is generated. `first_back` is the time, by `perf_counter`, at which the first candidate
@@ -44,6 +44,7 @@ class Run:
         self,
         job: Job,
         *,
+        deadline: float,
         pool: Pool,
         client: Client,
         purse: Purse,
@@ -54,7 +55,10 @@ class Run:
         self.calls = 0
         self.upstream = Stopwatch()
         self.first_back: float | None = None
+        self.expired = False
         self._job = job
+        self._deadline = deadline
+        self._alarm: asyncio.TimerHandle | None = None
         self._pool = pool
         self._client = client
         self._purse = purse
@@ -70,12 +74,15 @@ class Run:
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
+        self._alarm = asyncio.get_running_loop().call_at(self._deadline, self._expire)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         self._stopping = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         for task in self._tasks:
             task.cancel()
         return await self._group.__aexit__(kind, error, traceback)
@@ -88,7 +95,10 @@ class Run:
         self._admit()
 
     async def next(self) -> Candidate | None:
-        """Return the next candidate to come back, finished or failed; None when nothing more will come."""
+        """Return the next candidate to come back, finished or failed; None when nothing more will come.
+
+        That is so when everything is back, and when time or budget has run out.
+        """
         if self._back.empty():
             self._admit()
         if self._back.empty() and not self._drawing:
@@ -185,6 +195,11 @@ class Run:
         member = self._drawing.pop(candidate.index).member
         self._purse.release(member.prompt_tokens, candidate.usage)
         self._back.put_nowait(candidate)
+
+    def _expire(self) -> None:
+        """Wake the engine up at the deadline."""
+        self.expired = True
+        self._back.put_nowait(None)
 
     def _spend(self, tokens: int) -> None:
         """Note tokens as they arrive, and wake the engine up when they have used the budget up."""

@@ -76,7 +76,9 @@ def concluded(
         decision = board.decide()
         assert decision is not None
         purse = Purse(Budget(), price=None, candidate_tokens=None)
-        run = Run(job, pool=Pool([], Unused(), probe_s=1.0), client=Unused(), purse=purse, assess=as_it_is)
+        run = Run(
+            job, deadline=0.0, pool=Pool([], Unused(), probe_s=1.0), client=Unused(), purse=purse, assess=as_it_is
+        )
         run.calls = 3
         run.first_back = now - 1.0 if back else None
         ended = Ended(run=run, board=board, cancelled=cancelled, stopped_by=stopped_by, begun=now - 1.5)

@@ -43,7 +43,7 @@ async def create_chat_completion(request: Request) -> Response:
     """Answer a conversation under a strategy."""
     service = service_of(request)
     intake = await service.take(request)
-    if is_set(request.query_params.get("dry_run", "false")):
+    if request.scope["query_string"] and is_set(request.query_params.get("dry_run", "false")):
         return _dry_run(service, intake)
     headers = {"X-Quorum-Run-Id": intake.job.run_id, "X-Quorum-Strategy": intake.job.strategy.name}
     if intake.stream:
