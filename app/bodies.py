@@ -29,6 +29,11 @@ class Member:
     ask: Ask
     prompt_tokens: int = 0
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells conversations of a run apart: candidates with one key are sent the same."""
+        return (self.ask.avoid, *(candidate.index for candidate in self.ask.shown))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:

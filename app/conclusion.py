@@ -37,7 +37,7 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
     """Return the outcome of a run that came to `decision`."""
     chosen = {candidate.index for candidate in decision.ranking[: job.answers]}
     candidates = [replace(c, fate=_fate(c, chosen)) for c in ended.board.back]
-    candidates += [replace(c, fate=Fate.CANCELLED) for c in ended.cancelled]
+    candidates += [replace(c, fate=Fate.FAILED if c.failure else Fate.CANCELLED) for c in ended.cancelled]
     candidates.sort(key=lambda candidate: candidate.index)
     cost = account(
         candidates,

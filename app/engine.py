@@ -13,7 +13,7 @@ from app.board import Board
 from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
 from app.errors import BudgetTooSmallError, InvalidRequestError
-from app.gathering import Gathering
+from app.gathering import BUDGET, DEADLINE, Gathering
 from app.purse import Purse
 from app.run import Run
 from app.shortfall import shortfall
@@ -53,27 +53,29 @@ class Engine:
         """
         self.pool.pick(job.model)
         purse = self._purse(job)
+        limit_s, out_of = self._limit(job)
+        deadline = asyncio.get_running_loop().time() + limit_s - (perf_counter() - job.arrived)
         assessor = self._assessor(job)
         begun = perf_counter()
-        watcher = observer.generated if job.live else None
         async with Run(
             job,
-            deadline=self._deadline(job),
+            deadline=deadline,
             pool=self.pool,
             client=self.client,
             purse=purse,
             assess=assessor.examine,
-            watcher=watcher,
+            watcher=observer.generated if job.live else None,
         ) as run:
             board = Board(job, run.asked)
-            gathering = Gathering(job=job, run=run, board=board, assessor=assessor, observer=observer)
+            gathering = Gathering(
+                job=job, run=run, board=board, assessor=assessor, observer=observer, deadline=deadline, out_of=out_of
+            )
             stopped_by = await gathering.gather()
-            decision = board.decide()
-            if decision is not None:
-                await observer.decided(decision)
             cancelled = await run.stop()
+        decision = board.decide()
         if decision is None:
             raise shortfall(board.back, wanted=job.strategy.min_candidates, stopped_by=stopped_by)
+        await observer.decided(decision)
         diversity = await measure(board.back, self.embedder)
         cut_short = cancelled or board.undrawn
         ended = Ended(
@@ -91,13 +93,11 @@ class Engine:
             clusters=Clusters(self.equivalence),
         )
 
-    def _deadline(self, job: Job) -> float:
-        """Return the event loop's time at which the run must end: the job's own, or when its money is used up."""
-        limits = [job.deadline_s]
+    def _limit(self, job: Job) -> tuple[float, str]:
+        """Return after how many seconds the run must end, and what it is out of then: time, or money for the hour."""
         price, usd = self.prices.get(job.model), job.strategy.budget.max_cost_usd
-        if price and usd is not None and (seconds := price.seconds_for(usd)) is not None:
-            limits.append(seconds)
-        return asyncio.get_running_loop().time() + min(limits) - (perf_counter() - job.arrived)
+        paid_s = price.seconds_for(usd) if price and usd is not None else None
+        return (job.deadline_s, DEADLINE) if paid_s is None else min((job.deadline_s, DEADLINE), (paid_s, BUDGET))
 
     def _purse(self, job: Job) -> Purse:
         """Return the purse for the job's budget. Raises where it can't be kept, or not even one candidate fits."""

@@ -6,13 +6,11 @@
       │    ├─ BudgetTooSmallError    400 budget_too_small
       │    └─ RequestTooLargeError   413 request_too_large
       ├─ InvalidKeyError         401 invalid_api_key
-      ├─ ForbiddenError          403 forbidden
       ├─ NotFoundError           404 not_found
       │    └─ ModelNotFoundError     404 model_not_found
       ├─ WorkerRefusedError      the worker's own 4xx
       ├─ AllCandidatesFailedError    502 all_candidates_failed
       ├─ UnavailableError        503
-      │    ├─ OverloadedError        503 overloaded
       │    └─ NoWorkerError          503 no_worker
       ├─ DeadlineExceededError   504 deadline_exceeded
       └─ CandidateError          one candidate's failure; siblings go on, so it never reaches a client as such
@@ -21,6 +19,9 @@
            ├─ WorkerCutError         the connection broke before the answer's end
            ├─ WorkerStalledError     no bytes for longer than the idle time-out
            └─ WorkerGarbageError     an answer that is not the protocol's, or ends without a `finish_reason`
+
+Two parts raise errors of their own, drawn where they live: `app.offload` (a process died or is not to be had) and
+`app.workers.embedded` (the embedded worker doesn't start).
 
 `app.api.failures` is the one place where they become responses.
 """
@@ -82,14 +83,6 @@ class InvalidKeyError(QuorumError):
     code = "invalid_api_key"
 
 
-class ForbiddenError(QuorumError):
-    """The key is known and may not do this."""
-
-    status = 403
-    type = "permission_error"
-    code = "forbidden"
-
-
 class NotFoundError(QuorumError):
     """There is nothing under this name."""
 
@@ -105,7 +98,7 @@ class ModelNotFoundError(NotFoundError):
 
 
 class WorkerRefusedError(QuorumError):
-    """The worker said that the request itself is wrong: its status, type and code are passed on."""
+    """The worker said that the request itself is wrong: its status, message, code and param are passed on."""
 
     type = "invalid_request_error"
 
@@ -127,12 +120,6 @@ class UnavailableError(QuorumError):
 
     status = 503
     code = "unavailable"
-
-
-class OverloadedError(UnavailableError):
-    """Too much is in flight already."""
-
-    code = "overloaded"
 
 
 class NoWorkerError(UnavailableError):
@@ -158,7 +145,7 @@ class CandidateError(QuorumError):
 class WorkerStatusError(CandidateError):
     """The worker answered with an error status, or sent an error in its stream.
 
-    `worker_status` is that status; `body` holds the fields of OpenAI's error object as far as they were there.
+    `worker_status` is that status; `worker_code` and `param` come from OpenAI's error object, where there was one.
     """
 
     def __init__(self, message: str, *, worker_status: int, code: str | None = None, param: str | None = None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,13 +20,18 @@ DEADLINE = "deadline"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathering:
-    """Gathers the candidates of one run on its board, in a dialogue between the strategy and the run."""
+    """Gathers the candidates of one run on its board, in a dialogue between the strategy and the run.
+
+    `deadline` is in the event loop's time; `out_of` says what has run out when it has passed: `DEADLINE` or `BUDGET`.
+    """
 
     job: Job
     run: Run
     board: Board
     assessor: Assessor
     observer: Observer
+    deadline: float
+    out_of: str
 
     async def gather(self) -> str | None:
         """Gather until nothing is left to ask, or something ends the run before that: return what.
@@ -40,7 +46,7 @@ class Gathering:
                 break
             self._ask()
         else:
-            stopped_by = DEADLINE if self.run.expired else BUDGET if self.run.short_of_budget else None
+            stopped_by = self.out_of if self.run.expired else BUDGET if self.run.short_of_budget else None
         while candidate := self.run.ready():
             await self._take(candidate)
         return stopped_by
@@ -51,6 +57,14 @@ class Gathering:
 
     async def _take(self, candidate: Candidate) -> None:
         """Place a candidate that is back on the board, and tell of it."""
-        placed = await self.assessor.place(candidate, self.board.finished)
+        placed = await self._placed(candidate)
         self.board.add(placed)
         await self.observer.came_back(placed, back=len(self.board.back), draws=self.board.draws)
+
+    async def _placed(self, candidate: Candidate) -> Candidate:
+        """Return the candidate among the others; comparing answers may take long, and must not outlast the run."""
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                return await self.assessor.place(candidate, self.board.finished)
+        except TimeoutError:
+            return replace(candidate, rejection="not compared in time")

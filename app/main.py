@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
             except QuorumError as error:
                 log.error("start failed", reason=error.message)  # noqa: TRY400 - the reason is all that helps
                 raise
-            except Exception:
+            except Exception:  # whatever it is, it is logged here, as uvicorn's own words are held back
                 log.exception("start failed")
                 raise
             yield

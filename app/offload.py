@@ -130,7 +130,7 @@ class Offload:
         slot = await self._acquire()
         try:
             future = self._launch(slot, job, timeout_s)
-        except BaseException:
+        except BaseException:  # whatever the reason, the slot must not be lost
             self._free.put_nowait(slot)
             raise
         try:

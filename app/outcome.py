@@ -32,8 +32,8 @@ class Outcome:
     """A run that came to an answer.
 
     `stopped_by` names what ended the run before all candidates were drawn: a stop rule, `budget` or `deadline`;
-    None where nothing did. `accepted` is false where no candidate was, and the aggregator chose among the others;
-    `fallback` then says why.
+    None where nothing did. `accepted` is false where the winner was rejected or failed by a verifier; where no
+    candidate at all was accepted and the aggregator chose among the others, `fallback` says so.
     """
 
     job: Job

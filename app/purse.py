@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.candidates import Usage
@@ -69,10 +70,13 @@ class Purse:
         self._arrived += tokens
 
     def release(self, prompt_tokens: int, usage: Usage) -> None:
-        """Put down what a candidate that has ended really cost, in place of what was set aside for it."""
+        """Put down what a candidate that has ended really cost, in place of what was set aside for it.
+
+        A prompt that the worker didn't count keeps the guess: it may have been read all the same.
+        """
         self._held -= 1
         self._held_prompts -= prompt_tokens
-        self._done += usage
+        self._done += usage if usage.prompt else replace(usage, prompt=prompt_tokens)
 
     @property
     def _committed(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from app.bodies import Draft, Member
-    from app.candidates import Ask, Candidate
+    from app.candidates import Ask, Candidate, Usage
     from app.job import Job
     from app.purse import Purse
     from app.workers.call import Watcher
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """Draws the candidates of one job, until `deadline`, in the event loop's time; `expired` tells that it has passed.
+    """Draws the candidates of one job.
+
+    `deadline` is in the event loop's time; `expired` tells that it has passed, `overspent` that the budget is used up.
 
     `assess` is applied to every finished candidate, concurrently, before it comes out of `next`. `watcher` sees the
     text of a live job while it is generated. `first_back` is the time, by `perf_counter`, at which the first candidate
@@ -56,6 +59,7 @@ class Run:
         self.upstream = Stopwatch()
         self.first_back: float | None = None
         self.expired = False
+        self.overspent = False
         self._job = job
         self._deadline = deadline
         self._alarm: asyncio.TimerHandle | None = None
@@ -71,6 +75,8 @@ class Run:
         self._drawing: dict[int, Drawing] = {}
         self._back: asyncio.Queue[Candidate | None] = asyncio.Queue()
         self._stopping = False
+        self._moved: set[int] = set()
+        self._prompts: dict[tuple[object, ...], Usage] = {}
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -115,7 +121,7 @@ class Run:
     @property
     def short_of_budget(self) -> bool:
         """Whether the budget kept candidates from being drawn, or cut them off."""
-        return bool(self._pending) or self._purse.overdrawn
+        return bool(self._pending) or self.overspent
 
     async def stop(self) -> list[Candidate]:
         """Cancel what is under way, on the workers too; return it as far as it got, in the order of asking."""
@@ -126,7 +132,7 @@ class Run:
         if running:
             await asyncio.wait(running)
         never = [Drawing(member=member) for member in self._pending]
-        cut = [drawing.candidate() for drawing in (*self._drawing.values(), *never)]
+        cut = [self._as_far(drawing) for drawing in (*self._drawing.values(), *never)]
         while candidate := self.ready():
             cut.append(candidate)
         return sorted(cut, key=lambda candidate: candidate.index)
@@ -138,14 +144,18 @@ class Run:
             admitted.append(self._pending.popleft())
         if not admitted:
             return
+        self._send(admitted)
+
+    def _send(self, members: Sequence[Member]) -> None:
+        """Hand candidates to a worker; without any that can serve, they have failed."""
         try:
             worker = self._pool.pick(self._job.model)
         except QuorumError as error:
-            for member in admitted:
+            for member in members:
                 self._drawing[member.index] = Drawing(member=member)
                 self._fail(member, error)
             return
-        for draft in self._drafter.drafts(admitted, worker, self._purse.tokens_left):
+        for draft in self._drafter.drafts(members, worker, self._purse.tokens_left):
             self._start(self._carry_out(self._begin(draft, worker), draft, worker))
 
     def _begin(self, draft: Draft, worker: Worker) -> Call:
@@ -167,9 +177,10 @@ class Run:
         self.upstream.start()
         try:
             await call.run(self._client, worker.completions_url, draft.body)
+        except WorkerUnreachableError as error:
+            self._pool.lost(worker)
+            self._move(draft.members, error)
         except CandidateError as error:
-            if isinstance(error, WorkerUnreachableError):
-                self._pool.lost(worker)
             for position in call.open:
                 self._fail(draft.members[position], error)
         finally:
@@ -180,6 +191,16 @@ class Run:
         for position in call.ended[:1]:
             await self._settle(draft.members[position].index)
 
+    def _move(self, members: Sequence[Member], error: WorkerUnreachableError) -> None:
+        """Try once more, elsewhere, what has never reached its worker; where there is no elsewhere, it has failed."""
+        again = [member for member in members if member.index not in self._moved and self._pool.ready]
+        self._moved.update(member.index for member in members)
+        for member in members:
+            if member not in again:
+                self._fail(member, error)
+        if again:
+            self._send(again)
+
     async def _settle(self, index: int) -> None:
         """Assess a candidate that has come to its end and hand it out."""
         drawing = self._drawing[index]
@@ -187,13 +208,26 @@ class Run:
 
     def _fail(self, member: Member, error: QuorumError) -> None:
         """Hand a candidate out that has failed of `error`."""
-        self._deliver(self._drawing[member.index].candidate(error))
+        self._deliver(self._as_far(self._drawing[member.index], error))
+
+    def _as_far(self, drawing: Drawing, error: QuorumError | None = None) -> Candidate:
+        """Return a candidate that didn't come to its end.
+
+        Where the worker hadn't told the length of the prompt, and yet had read it, a sibling's count is its own.
+        """
+        candidate = drawing.candidate(error)
+        told = self._prompts.get(drawing.member.key)
+        if candidate.usage.prompt or not candidate.usage.completion or told is None:
+            return candidate
+        return replace(candidate, usage=replace(told, completion=candidate.usage.completion))
 
     def _deliver(self, candidate: Candidate) -> None:
         if self.first_back is None:
             self.first_back = perf_counter()
         member = self._drawing.pop(candidate.index).member
         self._purse.release(member.prompt_tokens, candidate.usage)
+        if candidate.usage.prompt:
+            self._prompts[member.key] = candidate.usage
         self._back.put_nowait(candidate)
 
     def _expire(self) -> None:
@@ -204,7 +238,8 @@ class Run:
     def _spend(self, tokens: int) -> None:
         """Note tokens as they arrive, and wake the engine up when they have used the budget up."""
         self._purse.spend(tokens)
-        if self._purse.overdrawn:
+        if self._purse.overdrawn and not self.overspent:
+            self.overspent = True
             self._back.put_nowait(None)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:

@@ -20,7 +20,7 @@ from tests.scripted.hosted import hosted
 from tests.scripted.upstream import Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from tests.scripted.actions import Action, Status
     from tests.scripted.dialect import Dialect
@@ -79,13 +79,17 @@ class Stage:
 
 @contextmanager
 def staged(
-    dialect: Dialect | None = None, *, routes: Mapping[str, Status] | None = None, **settings: object
+    dialect: Dialect | None = None,
+    *,
+    routes: Mapping[str, Status] | None = None,
+    workers_beside: Sequence[str] = (),
+    **settings: object,
 ) -> Generator[Stage]:
-    """Run an upstream, with other `routes` than completions, and a gateway with these settings."""
+    """Run an upstream, with other `routes` than completions, and a gateway with these settings before it."""
     upstream = Upstream(dialect=dialect, models=(MODEL,))
     upstream.routes.update(routes or {})
     with hosted(upstream) as worker:
-        chosen = Settings.model_validate({"workers": [worker.url], **settings})
+        chosen = Settings.model_validate({"workers": [worker.url, *workers_beside], **settings})
         with gateway(chosen) as url:
             stage = Stage(worker, url)
             yield stage

@@ -14,14 +14,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from app.workers.embedded import (
-    BUILT_IN_MODEL,
-    EmbeddedWorker,
-    EmbeddedWorkerError,
-    ModelFileError,
-    built_in_model,
-    model_name,
-)
+from app.workers.embedded import EmbeddedWorker, EmbeddedWorkerError
+from app.workers.model_file import BUILT_IN_MODEL, ModelFileError, built_in_model, model_name
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -1,0 +1,56 @@
+"""What one run does with its workers, its money and its tokens."""
+
+from __future__ import annotations
+
+from tests.scripted.actions import Silence, Status
+from tests.scripted.hosted import hosted
+from tests.scripted.llamacpp import LlamaCpp
+from tests.scripted.reply import Reply
+from tests.scripted.scripts import always, in_turn
+from tests.scripted.upstream import Upstream
+from tests.stage import MODEL, staged
+
+GOOD = Reply(texts=("The answer is 42.",))
+
+
+def test_what_never_reached_its_worker_is_drawn_by_another() -> None:
+    with (
+        hosted(Upstream(always(GOOD), models=(MODEL,))) as other,
+        staged(workers_beside=[other.url], timeouts={"probe_s": 60.0}) as stage,
+    ):
+        stage.worker.stop()
+        body = stage.answer({"type": "parallel", "n": 3, "stop": "none"})
+        assert {row["worker"] for row in body["quorum"]["candidates"]} == {"w1"}
+        assert body["quorum"]["decision"]["votes"] == 3
+        assert 'quorum_worker_up{worker="w0"} 0.0' in stage.client.get("/metrics").text
+
+
+def test_where_no_worker_can_be_reached_the_cause_is_told_once() -> None:
+    with staged(timeouts={"probe_s": 60.0}) as stage:
+        stage.worker.stop()
+        response = stage.ask("parallel-3")
+        assert response.status_code == 502
+        assert "3 x no connection to the worker" in response.json()["error"]["message"]
+
+
+def test_money_for_the_hour_that_is_used_up_is_a_budget_and_no_deadline() -> None:
+    with staged(prices={MODEL: {"gpu_hour": 3.6}}) as stage:
+        strategy = {"type": "parallel", "n": 2, "stop": "none", "budget": {"max_cost_usd": 0.0003}}
+        stage.play(in_turn(GOOD, Silence()))
+        body = stage.answer(strategy)
+        assert body["quorum"]["decision"]["stopped_by"] == "budget"
+        assert body["quorum"]["cost"]["usd"] > 0
+        stage.play(always(Silence()))
+        assert stage.ask(strategy).json()["error"]["code"] == "budget_too_small"
+
+
+def test_a_candidate_that_was_cut_off_has_the_prompt_of_its_siblings() -> None:
+    slots = Status(status=200, body=b'{"total_slots": 4}')
+    with staged(LlamaCpp(slots=4), routes={"/props": slots}) as stage:
+        texts = ("The answer is 42.", "The answer is 42.", "word " * 600)
+        stage.play(always(Reply(texts=texts, delay_per_chunk_s=0.01)))
+        body = stage.answer("parallel-3")
+        rows = body["quorum"]["candidates"]
+        assert [row["fate"] for row in rows] == ["selected", "counted", "cancelled"]
+        assert len({row["prompt_tokens"] for row in rows}) == 1
+        assert body["usage"]["prompt_tokens"] == sum(row["prompt_tokens"] for row in rows) > 0
