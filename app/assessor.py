@@ -34,7 +34,7 @@ class Assessor:
 
     async def examine(self, candidate: Candidate, ask: Ask) -> Candidate:
         """Return the candidate with its answer, its verdict and how much it is like earlier ones."""
-        candidate = replace(candidate, answer=self.strategy.answer.extract(candidate.reply, self.question))
+        candidate = replace(candidate, answer=await self.strategy.answer.find(candidate.reply, self.question))
         if self.strategy.verifiers:
             candidate = replace(candidate, verdict=await judge_all(self.strategy.verifiers, candidate, self.tools))
         if ask.previous:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.tokens import prompt_tokens
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -22,17 +20,30 @@ OURS = frozenset({"model", "messages", "n", "seed", "stream", "stream_options", 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Messages as workers get them, and a guess at the tokens of the prompt that they make."""
+
+    json: msgspec.Raw
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One candidate to draw: its number, what was asked, and a guess at the tokens of its prompt."""
+    """One candidate to draw: its number, what was asked, and the conversation that its worker is sent."""
 
     index: int
     ask: Ask
-    prompt_tokens: int = 0
+    conversation: Conversation
+
+    @property
+    def prompt_tokens(self) -> int:
+        """A guess at the tokens of its prompt."""
+        return self.conversation.tokens
 
     @property
     def key(self) -> tuple[object, ...]:
         """What tells conversations of a run apart: candidates with one key are sent the same."""
-        return (self.ask.avoid, *(candidate.index for candidate in self.ask.shown))
+        return conversation_key(self.ask)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,29 +54,25 @@ class Draft:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
-    """Messages as workers get them, and a guess at their tokens."""
-
-    json: msgspec.Raw
-    tokens: int
-
-
 class Drafter:
     """Writes the requests of one run.
 
-    What siblings share is encoded once: the conversation, and the whole body of those that differ in nothing.
+    What siblings share is encoded once: the conversation, and the whole body of those that differ in nothing. A
+    conversation is kept for as long as a candidate needs it; earlier rounds' never come back.
     """
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._fields = {name: value for name, value in job.fields.items() if name not in OURS}
         self._limit_name = "max_completion_tokens" if "max_completion_tokens" in job.fields else "max_tokens"
-        self._conversations: dict[tuple[object, ...], Conversation] = {}
+        self._latest: Member | None = None
 
     def member(self, index: int, ask: Ask) -> Member:
         """Return the candidate `index` that is to answer `ask`."""
-        return Member(index=index, ask=ask, prompt_tokens=self._conversation(ask).tokens)
+        latest = self._latest
+        shared = latest.conversation if latest and conversation_key(latest.ask) == conversation_key(ask) else None
+        self._latest = Member(index=index, ask=ask, conversation=shared or self._conversation(ask))
+        return self._latest
 
     def drafts(self, members: Sequence[Member], worker: Worker, tokens_left: int | None) -> Iterator[Draft]:
         """Yield the requests that draw `members` from `worker`, none longer than `tokens_left`."""
@@ -100,13 +107,15 @@ class Drafter:
     def _fields_for(self, member: Member, limit: dict[str, object]) -> dict[str, object]:
         job = self._job
         sampled = job.strategy.sampling.fields_for(member.index, job.seed)
-        own = {"model": job.model, "messages": self._conversation(member.ask).json}
+        own = {"model": job.model, "messages": member.conversation.json}
         return {**self._fields, **sampled, **limit, **own}
 
     def _conversation(self, ask: Ask) -> Conversation:
-        key = (ask.avoid, *(candidate.index for candidate in ask.shown))
-        if key not in self._conversations:
-            messages = self._job.strategy.context.conversation(self._job.messages, ask)
-            encoded = msgspec.Raw(msgspec.json.encode(messages))
-            self._conversations[key] = Conversation(json=encoded, tokens=prompt_tokens(messages))
-        return self._conversations[key]
+        job, context = self._job, self._job.strategy.context
+        encoded = msgspec.Raw(msgspec.json.encode(context.conversation(job.messages, ask)))
+        return Conversation(json=encoded, tokens=context.prompt_tokens(job.messages, ask, job.fields))
+
+
+def conversation_key(ask: Ask) -> tuple[object, ...]:
+    """Return what tells the conversations of a run apart: asks with one key are sent the same."""
+    return (ask.avoid, *(candidate.index for candidate in ask.shown))

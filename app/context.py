@@ -1,7 +1,8 @@
 """What later rounds get to see of earlier ones, and how it is put into the conversation.
 
 Rounds extend the caller's conversation and never rewrite it: system prompt, earlier turns, tools and tool results
-stay where they are, so that a worker's prefix cache serves every round.
+stay where they are, so that a worker's prefix cache serves every round. Only the beginning of an answer, where
+the conversation ends in one, is gone on with.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.candidates import content_parts
-from app.padding import pad
+from app.padding import FRAME_TOKENS, pad
+from app.tokens import prompt_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.candidates import Ask, Candidate, Message, Verdict
 
@@ -65,12 +67,23 @@ class Context(BaseModel):
 
     def conversation(self, messages: Sequence[Message], ask: Ask) -> list[Message]:
         """Return the messages to send for `ask`: the caller's own, padded, and extended by what the round is shown."""
-        base = pad(messages, self.pad_tokens) if self.pad_tokens else list(messages)
+        return self._extended(pad(messages, self.pad_tokens) if self.pad_tokens else messages, ask)
+
+    def prompt_tokens(self, messages: Sequence[Message], ask: Ask, fields: Mapping[str, object] | None = None) -> int:
+        """Return a guess at the tokens of `conversation`, and of what else of the request's `fields` is in the prompt.
+
+        The padding is reckoned and not written.
+        """
+        padding = self.pad_tokens + FRAME_TOKENS if self.pad_tokens else 0
+        return padding + prompt_tokens(self._extended(messages, ask), fields)
+
+    def _extended(self, base: Sequence[Message], ask: Ask) -> list[Message]:
+        """Return `base` with what the round is shown behind it."""
         seen = self.seen(ask)
         if not seen:
-            return base
+            return list(base)
         if self.history == "transcript":
-            return base + [turn for candidate in seen for turn in self._turns(candidate, avoid=ask.avoid)]
+            return _continued(base, [turn for one in seen for turn in self._turns(one, avoid=ask.avoid)])
         listing = "\n\n".join(self._listed(number, candidate) for number, candidate in enumerate(seen, 1))
         template = self.template or LISTING + _instruction(seen[-1], avoid=ask.avoid)
         return append_text(base, template.replace(FEEDBACK, "").replace(PREVIOUS, listing))
@@ -122,6 +135,17 @@ def answer_text(candidate: Candidate) -> str:
     return candidate.answer.text if candidate.answer else "(no final answer)"
 
 
+def _continued(base: Sequence[Message], turns: Sequence[Message]) -> list[Message]:
+    """Return `base` with `turns` behind it, of which the first is the assistant's.
+
+    Where `base` ends in the beginning of an answer, the first turn goes on with it, so that the roles alternate.
+    """
+    last, first = base[-1], turns[0]
+    if last.get("role") != "assistant" or last.get("tool_calls"):
+        return [*base, *turns]
+    return [*base[:-1], _with_text_behind(last, str(first["content"])), *turns[1:]]
+
+
 def append_text(messages: Sequence[Message], text: str) -> list[Message]:
     """Return the conversation with `text` said by the user at its end.
 
@@ -130,7 +154,11 @@ def append_text(messages: Sequence[Message], text: str) -> list[Message]:
     *head, last = messages
     if last.get("role") != "user":
         return [*messages, {"role": "user", "content": text}]
-    content = last.get("content")
+    return [*head, _with_text_behind(last, text, between="\n\n")]
+
+
+def _with_text_behind(message: Message, text: str, *, between: str = "") -> Message:
+    content = message.get("content")
     parts = content_parts(content)
-    joined = f"{content or ''}\n\n{text}" if parts is None else [*parts, {"type": "text", "text": text}]
-    return [*head, {**last, "content": joined}]
+    joined = f"{content or ''}{between}{text}" if parts is None else [*parts, {"type": "text", "text": text}]
+    return {**message, "content": joined}

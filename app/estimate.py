@@ -36,7 +36,8 @@ def worst_case(job: Job, *, context: int | None, price: Price | None) -> WorstCa
     """
     asks = rehearse(job.strategy)
     policy = job.strategy.context
-    frames = [prompt_tokens(policy.conversation(job.messages, ask)) for ask in asks]
+    head = prompt_tokens(job.messages[:-1], job.fields)
+    frames = [head + policy.prompt_tokens(job.messages[-1:], ask) for ask in asks]
     length = job.max_tokens or (context and max(1, context - min(frames)))
     if not length:
         return WorstCase(calls=len(asks), completion_tokens=None, prompt_tokens=None, usd=None)

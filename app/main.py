@@ -10,9 +10,8 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from app.answers.equivalence import Equivalence
-from app.api import routes
+from app.api import catalogue, routes
 from app.api.auth import Gatekeeper
-from app.api.catalogue import describe_chat
 from app.api.failures import on_http_error, on_quorum_error, on_unexpected_error
 from app.api.intake import Desk
 from app.api.selection import Selector
@@ -86,6 +85,7 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         prices=settings.prices,
     )
     return Service(
+        catalogue=catalogue.listing(selector),
         desk=Desk(selector=selector, limits=settings.limits, pool=pool),
         engine=engine,
         gatekeeper=Gatekeeper(keys=[key.get_secret_value().encode() for key in settings.api_keys]),
@@ -110,6 +110,6 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, with the chat endpoint."""
     if app.openapi_schema is None:
         document = FastAPI.openapi(app)
-        describe_chat(document)
+        catalogue.describe_chat(document)
         app.openapi_schema = document
     return app.openapi_schema

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -77,12 +78,19 @@ WORDS = (
 
 OPENING = "The following list of words has nothing to do with the question. Ignore it.\n"
 CLOSING = "\nThe list ends here.\n\n"
+FRAME_TOKENS = 48
+"""At most what is around the words: opening, closing, and the turn that holds them where there was none."""
+
+INSTRUCTING = frozenset({"system", "developer"})
+"""Roles of the messages that stand before everything else."""
 
 
+@lru_cache(maxsize=4)
 def filler(tokens: int) -> str:
     """Return about `tokens` tokens of text without a message: always the same draws from `WORDS`.
 
     The draws look random at any length, so that no long phrase comes back which a model could continue by copying.
+    The latest few lengths are remembered, as a run and its like ask for one again and again.
     """
     return " ".join(Random(0).choices(WORDS, k=tokens))  # noqa: S311 - irrelevant words guard no secret
 
@@ -90,14 +98,16 @@ def filler(tokens: int) -> str:
 def pad(messages: Sequence[Message], tokens: int) -> list[Message]:
     """Return the conversation with `tokens` tokens of filler before the text of its last user message.
 
-    A conversation without a user message gets one in front, so that the length is the wanted one in any case.
+    A conversation without a user message gets one behind its system prompt, so that the length is the wanted one in
+    any case.
     """
     text = f"{OPENING}{filler(tokens)}{CLOSING}"
     for position in range(len(messages) - 1, -1, -1):
         message = messages[position]
         if message.get("role") == "user":
             return [*messages[:position], _with_text_before(message, text), *messages[position + 1 :]]
-    return [{"role": "user", "content": text}, *messages]
+    place = next((at for at, one in enumerate(messages) if one.get("role") not in INSTRUCTING), len(messages))
+    return [*messages[:place], {"role": "user", "content": text}, *messages[place:]]
 
 
 def _with_text_before(message: Message, text: str) -> Message:

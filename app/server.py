@@ -44,14 +44,15 @@ class Server(uvicorn.Server):
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, or raise SystemExit; the app's own log line tells why, and uvicorn's stack trace is left out."""
+        """Start, or raise SystemExit; the app's own log line tells why, and uvicorn's stack trace is left out.
+
+        It may come as late as the end of the process, so uvicorn keeps silent after a start that failed.
+        """
         logger = logging.getLogger("uvicorn.error")
         level = logger.level
         logger.setLevel(logging.CRITICAL)
-        try:
-            await super().startup(sockets)
-        finally:
-            logger.setLevel(level)
+        await super().startup(sockets)
+        logger.setLevel(level)
 
 
 class Guest(Server):

@@ -54,10 +54,11 @@ class Section(BaseModel):
 class Limits(Section):
     """Bounds on what a request may ask for."""
 
-    max_body_bytes: int = Field(default=16 * MIB, ge=1_024)
+    max_body_bytes: int = Field(default=8 * MIB, ge=1_024)
     max_message_chars: int = Field(default=2_000_000, ge=1)
     max_messages: int = Field(default=2_048, ge=1)
     max_candidates: int = Field(default=64, ge=1, le=1_024)
+    max_pad_tokens: int = Field(default=32_768, ge=0, le=1_000_000)
     deadline_s: float = Field(default=600.0, gt=0.0, le=86_400.0)
 
 
@@ -111,6 +112,14 @@ class Settings(BaseSettings):
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("workers")
+    @classmethod
+    def _without_secrets(cls, workers: tuple[AnyHttpUrl, ...]) -> tuple[AnyHttpUrl, ...]:
+        """Refuse addresses with a user in them: they are logged, and would not be sent."""
+        if any(url.username or url.password for url in workers):
+            raise ValueError("an address of a worker holds a user or password; set worker_api_key instead")
+        return workers
 
     @model_validator(mode="after")
     def _guarded_unless_local(self) -> Self:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.bodies import Draft, Drafter, Member
+from app.bodies import Conversation, Draft, Drafter, Member
 from app.candidates import Ask, Candidate, Reply
+from app.context import Context
 from app.job import Job
 from app.sampling import Sampling
 from app.strategies.hybrid import Hybrid
@@ -43,12 +45,10 @@ def worker(traits: Traits, slots: int = 4) -> Worker:
     return Worker(id="w1", locate=lambda: "http://worker", traits=traits, slots=slots)
 
 
-def members(*asks: Ask) -> list[Member]:
-    return [Member(index=index, ask=ask) for index, ask in enumerate(asks)]
-
-
-def drafts(of: Job, to: Worker, who: Sequence[Member], tokens_left: int | None = None) -> list[Draft]:
-    return list(Drafter(of).drafts(who, to, tokens_left))
+def drafts(of: Job, to: Worker, asks: Sequence[Ask], tokens_left: int | None = None) -> list[Draft]:
+    drafter = Drafter(of)
+    members = [drafter.member(index, ask) for index, ask in enumerate(asks)]
+    return list(drafter.drafts(members, to, tokens_left))
 
 
 def body(draft: Draft) -> dict[str, object]:
@@ -56,14 +56,14 @@ def body(draft: Draft) -> dict[str, object]:
 
 
 def one_body(of: Job, to: Worker, tokens_left: int | None = None) -> dict[str, object]:
-    (draft,) = drafts(of, to, members(Ask()), tokens_left)
+    (draft,) = drafts(of, to, [Ask()], tokens_left)
     return body(draft)
 
 
 @given(count=st.integers(1, 20), slots=st.integers(1, 9), seed=st.none() | st.integers(0, 99))
 def test_llama_cpp_draws_siblings_by_n_within_its_slots(count: int, slots: int, seed: int | None) -> None:
     of = job(Parallel(n=20, sampling=Sampling(seed=seed)))
-    made = drafts(of, worker(LLAMA_CPP, slots), members(*[Ask(chain=i) for i in range(count)]))
+    made = drafts(of, worker(LLAMA_CPP, slots), [Ask(chain=i) for i in range(count)])
     assert [member.index for draft in made for member in draft.members] == list(range(count))
     assert all(len(draft.members) == slots for draft in made[:-1])
     for draft in made:
@@ -76,7 +76,7 @@ def test_vllm_draws_each_candidate_by_a_request_with_a_seed_of_its_own(
     count: int, slots: int, seed: int | None
 ) -> None:
     of = job(Parallel(n=20, sampling=Sampling(seed=seed)))
-    made = drafts(of, worker(VLLM, slots), members(*[Ask(chain=i) for i in range(count)]))
+    made = drafts(of, worker(VLLM, slots), [Ask(chain=i) for i in range(count)])
     assert [[member.index for member in draft.members] for draft in made] == [[i] for i in range(count)]
     assert all("n" not in body(draft) for draft in made)
     assert [body(draft).get("seed") for draft in made] == [None if seed is None else seed + i for i in range(count)]
@@ -85,7 +85,7 @@ def test_vllm_draws_each_candidate_by_a_request_with_a_seed_of_its_own(
 @given(st.lists(st.sampled_from([0.2, 0.9]), min_size=1, max_size=6), st.integers(1, 9))
 def test_only_siblings_of_one_temperature_share_a_request(ladder: list[float], count: int) -> None:
     of = job(Parallel(n=9, sampling=Sampling(temperature=tuple(ladder))))
-    made = drafts(of, worker(LLAMA_CPP), members(*[Ask() for _ in range(count)]))
+    made = drafts(of, worker(LLAMA_CPP), [Ask() for _ in range(count)])
     assert [member.index for draft in made for member in draft.members] == list(range(count))
     for draft in made:
         assert {ladder[member.index % len(ladder)] for member in draft.members} == {body(draft)["temperature"]}
@@ -93,7 +93,7 @@ def test_only_siblings_of_one_temperature_share_a_request(ladder: list[float], c
 
 def test_only_siblings_of_one_conversation_share_a_request() -> None:
     asks = [Ask(), Ask(), Ask(shown=(SEEN,)), Ask(shown=(SEEN,), avoid=True), Ask(shown=(SEEN,), avoid=True)]
-    made = drafts(job(Hybrid(widths=(2, 3))), worker(LLAMA_CPP), members(*asks))
+    made = drafts(job(Hybrid(widths=(2, 3))), worker(LLAMA_CPP), asks)
     assert [len(draft.members) for draft in made] == [2, 1, 2]
     assert body(made[0])["messages"] == MESSAGES
     assert [len(msgspec.json.decode(msgspec.json.encode(body(draft)["messages"]))) for draft in made] == [1, 3, 3]
@@ -146,3 +146,23 @@ def test_chunks_that_nobody_watches_may_be_large() -> None:
 
 def test_nothing_to_draw_is_no_request() -> None:
     assert not drafts(job(), worker(VLLM), [])
+
+
+def test_siblings_share_one_conversation_and_earlier_rounds_are_not_kept() -> None:
+    drafter = Drafter(job())
+    first, sibling = drafter.member(0, Ask()), drafter.member(1, Ask())
+    assert first.conversation is sibling.conversation
+    del first, sibling
+    latest: Member | None = None
+    for number in range(2, 9):
+        latest = drafter.member(number, Ask(shown=(SEEN,) * number))
+    kept = [one for one in gc.get_objects() if isinstance(one, Conversation)]
+    assert kept == [latest.conversation if latest else None]
+
+
+def test_tools_and_padding_are_part_of_the_guess_at_the_prompt() -> None:
+    tools = [{"type": "function", "function": {"name": "add", "description": "x" * 300}}]
+    plain = Drafter(job()).member(0, Ask()).prompt_tokens
+    assert Drafter(job(tools=tools)).member(0, Ask()).prompt_tokens >= plain + 100
+    padded = job(Parallel(n=8, context=Context(pad_tokens=1_000)))
+    assert plain + 1_000 <= Drafter(padded).member(0, Ask()).prompt_tokens < plain + 1_100

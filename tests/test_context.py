@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from hypothesis import given
@@ -244,3 +244,25 @@ def test_text_is_appended_to_the_users_turn_or_as_one() -> None:
     assert parts["content"] == [IMAGE, {"type": "text", "text": "x"}]
     assistant: Message = {"role": "assistant", "content": "Hi"}
     assert append_text([assistant], "x") == [assistant, {"role": "user", "content": "x"}]
+
+
+@given(
+    beginning=st.none() | st.text() | st.just([IMAGE]),
+    history=st.sampled_from(["transcript", "solutions", "answers"]),
+    rounds=st.integers(1, 3),
+)
+def test_roles_alternate_after_the_beginning_of_an_answer(
+    beginning: object, history: Literal["transcript", "solutions", "answers"], rounds: int
+) -> None:
+    begun: list[Message] = [*QUESTION, {"role": "assistant", "content": beginning}]
+    sent = Context(history=history).conversation(begun, Ask(shown=(solution(),) * rounds))
+    roles = [message["role"] for message in sent if message["role"] != "system"]
+    assert roles[::2] == ["user"] * (len(roles) // 2 + 1)
+    assert roles[1::2] == ["assistant"] * (len(roles) // 2)
+
+
+def test_the_beginning_of_an_answer_is_gone_on_with() -> None:
+    begun: list[Message] = [*QUESTION, {"role": "assistant", "content": "Sure: "}]
+    sent = Context().conversation(begun, Ask(shown=(solution(),)))
+    assert sent[len(QUESTION)]["content"] == f"Sure: {solution().reply.text}"
+    assert begun[-1]["content"] == "Sure: "

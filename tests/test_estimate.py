@@ -6,6 +6,7 @@ from app.budget import Budget
 from app.context import Context
 from app.estimate import rehearse, worst_case
 from app.job import Job
+from app.padding import FRAME_TOKENS
 from app.price import Price
 from app.strategies.hybrid import Hybrid
 from app.strategies.parallel import Parallel
@@ -54,11 +55,16 @@ def test_rounds_pay_for_what_they_are_shown() -> None:
 
 
 def test_padding_is_part_of_every_prompt() -> None:
-    padded = worst_case(
-        job(Parallel(n=2, context=Context(pad_tokens=500)), max_tokens=10), context=None, price=None
-    ).prompt_tokens
-    assert padded is not None
-    assert padded >= 2 * (BASE + 500)
+    for tokens in (500, 1_000_000):
+        strategy = Parallel(n=2, context=Context(pad_tokens=tokens))
+        worst = worst_case(job(strategy, max_tokens=10), context=None, price=None)
+        assert worst.prompt_tokens == 2 * (BASE + tokens + FRAME_TOKENS)
+
+
+def test_tools_are_part_of_every_prompt() -> None:
+    tools = [{"type": "function", "function": {"name": "add", "description": "x" * 300}}]
+    worst = worst_case(job(Parallel(n=2), max_tokens=10, tools=tools), context=None, price=None)
+    assert worst.prompt_tokens == 2 * prompt_tokens(MESSAGES, {"tools": tools})
 
 
 def test_a_budget_bounds_the_tokens() -> None:

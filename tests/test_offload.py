@@ -11,8 +11,10 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 import uvloop
@@ -20,7 +22,7 @@ import uvloop
 from app.offload import Offload, OffloadBusyError, OffloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine
 
 MATH = ("math_verify",)
 
@@ -51,6 +53,26 @@ def descriptors() -> int:
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - nothing announces the death of a stranger's child
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(offload: Offload) -> AsyncGenerator[asyncio.Task[bytes]]:
+    """Keep a process of the pool busy, from the start to the end of the block, with the call that is given."""
+    with TemporaryDirectory() as folder:
+        gate = Path(folder) / "gate"
+        os.mkfifo(gate)
+        call = asyncio.create_task(offload.call(gate.read_bytes, timeout_s=60))
+        with await _opened(gate):  # as it can be once somebody reads
+            yield call
+        await asyncio.wait([call])
+
+
+async def _opened(gate: Path) -> BinaryIO:
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(OSError):
+                return os.fdopen(os.open(gate, os.O_WRONLY | os.O_NONBLOCK), "wb")
             await asyncio.sleep(0.02)
 
 
@@ -132,14 +154,14 @@ def test_the_limit_ends_a_sleeping_and_a_computing_job_and_the_next_call_works()
 
 def test_a_dying_process_fails_its_own_call_only() -> None:
     async def scenario() -> None:
-        async with light() as offload, asyncio.TaskGroup() as group:
-            neighbour = group.create_task(offload.call(time.sleep, 1, timeout_s=10))
-            with pytest.raises(OffloadError):
-                await offload.call(os._exit, 3, timeout_s=5)
-            with pytest.raises(OffloadError):
-                await offload.call(signal.raise_signal, signal.SIGKILL, timeout_s=5)
-            assert await offload.call(abs, -1, timeout_s=5) == 1
-            await neighbour
+        async with light() as offload:
+            async with running(offload) as neighbour:
+                with pytest.raises(OffloadError):
+                    await offload.call(os._exit, 3, timeout_s=5)
+                with pytest.raises(OffloadError):
+                    await offload.call(signal.raise_signal, signal.SIGKILL, timeout_s=5)
+                assert await offload.call(abs, -1, timeout_s=5) == 1
+            assert await neighbour == b""
 
     asyncio.run(scenario())
 
@@ -147,10 +169,13 @@ def test_a_dying_process_fails_its_own_call_only() -> None:
 def test_a_process_killed_while_idle_is_replaced_without_a_failure() -> None:
     async def scenario() -> None:
         async with light(max_workers=1) as offload:
-            for wait_s in (0.0, 0.5):  # before and after the pool can have noticed
-                os.kill(await offload.call(os.getpid, timeout_s=5), signal.SIGKILL)
-                await asyncio.sleep(wait_s)
-                assert await offload.call(abs, -1, timeout_s=5) == 1
+            process = await offload.call(os.getpid, timeout_s=5)
+            threads = threading.active_count()
+            os.kill(process, signal.SIGKILL)
+            await until(lambda: threading.active_count() < threads)  # as the pool has noticed
+            assert await offload.call(abs, -1, timeout_s=5) == 1
+            os.kill(await offload.call(os.getpid, timeout_s=5), signal.SIGKILL)
+            assert await offload.call(abs, -1, timeout_s=5) == 1  # whether or not it has noticed
 
     asyncio.run(scenario())
 
@@ -205,9 +230,10 @@ def test_a_cancelled_call_leaves_its_short_job_and_the_process_alone() -> None:
     async def scenario() -> None:
         async with light(max_workers=1) as offload:
             process = await offload.call(os.getpid, timeout_s=5)
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await offload.call(time.sleep, 0.5, timeout_s=5)
+            async with running(offload) as job:
+                job.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await job
             assert await offload.call(os.getpid, timeout_s=5) == process
 
     asyncio.run(scenario())
@@ -218,7 +244,7 @@ def test_a_cancelled_call_does_not_let_its_long_job_run_past_the_limit() -> None
         async with light(max_workers=1) as offload:
             process = await offload.call(os.getpid, timeout_s=5)
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
+                async with asyncio.timeout(0):
                     await offload.call(time.sleep, 3600, timeout_s=0.5)
             assert await offload.call(os.getpid, timeout_s=5) != process
 
@@ -227,12 +253,11 @@ def test_a_cancelled_call_does_not_let_its_long_job_run_past_the_limit() -> None
 
 def test_a_call_cancelled_while_it_waits_never_runs(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with light(max_workers=1) as offload, asyncio.TaskGroup() as group:
-            group.create_task(offload.call(time.sleep, 0.5, timeout_s=5))
-            await asyncio.sleep(0)
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.1):
-                    await offload.call(os.mkdir, str(tmp_path / "made"), timeout_s=5)
+        async with light(max_workers=1) as offload:
+            async with running(offload):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0):
+                        await offload.call(os.mkdir, str(tmp_path / "made"), timeout_s=5)
             await offload.call(abs, -1, timeout_s=5)
         assert not (tmp_path / "made").exists()
 
@@ -242,11 +267,11 @@ def test_a_call_cancelled_while_it_waits_never_runs(tmp_path: Path) -> None:
 def test_the_number_of_waiting_calls_is_bounded() -> None:
     async def scenario() -> None:
         async with light(max_workers=1, max_waiting=1) as offload, asyncio.TaskGroup() as group:
-            group.create_task(offload.call(time.sleep, 0.5, timeout_s=5))
-            waiting = group.create_task(offload.call(abs, -1, timeout_s=5))
-            await asyncio.sleep(0.1)
-            with pytest.raises(OffloadBusyError):
-                await offload.call(abs, -1, timeout_s=5)
+            async with running(offload):
+                waiting = group.create_task(offload.call(abs, -1, timeout_s=5))
+                await asyncio.sleep(0)  # in which it begins to wait
+                with pytest.raises(OffloadBusyError):
+                    await offload.call(abs, -1, timeout_s=5)
             assert await waiting == 1
 
     asyncio.run(scenario())
@@ -255,12 +280,13 @@ def test_the_number_of_waiting_calls_is_bounded() -> None:
 def test_close_fails_running_and_waiting_calls_and_later_ones() -> None:
     async def scenario() -> None:
         offload = light(max_workers=1)
-        calls = [asyncio.ensure_future(offload.call(time.sleep, 3600, timeout_s=3600)) for _ in range(3)]
-        await asyncio.sleep(0.5)
-        await offload.close()
-        for call in calls:
-            with pytest.raises(OffloadError, match="closed"):
-                await call
+        async with running(offload) as first:
+            calls = [first, *(asyncio.ensure_future(offload.call(abs, -1, timeout_s=5)) for _ in range(2))]
+            await asyncio.sleep(0)  # in which they begin to wait
+            await offload.close()
+            for call in calls:
+                with pytest.raises(OffloadError, match="closed"):
+                    await call
         with pytest.raises(OffloadError, match="closed"):
             await offload.call(abs, -1, timeout_s=5)
         assert not children()
@@ -293,7 +319,7 @@ PARENT = """
             group.create_task(offload.call(time.sleep, 3600, timeout_s=3600))
             process = await offload.call(os.getpid, timeout_s=10)
             group.create_task(offload.call(pow, 9, 9**9, timeout_s=3600))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0)  # in which the job is handed to the process
             print(process, flush=True)
 
     if __name__ == "__main__":
@@ -310,9 +336,10 @@ def test_processes_do_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> Non
     ) as parent:
         assert parent.stdout is not None
         process = int(parent.stdout.readline())
+        asyncio.run(until(lambda: _state(process) == "R"))
         members = {process, *_children_of(parent.pid)}
         parent.kill()
-    asyncio.run(until(lambda: not any(_alive(member) for member in members)))
+    asyncio.run(until(lambda: all(_state(member) == "Z" for member in members)))
 
 
 def _children_of(parent: int) -> set[int]:
@@ -320,12 +347,12 @@ def _children_of(parent: int) -> set[int]:
     return {int(pid) for pid in listed.split()}
 
 
-def _alive(pid: int) -> bool:
+def _state(pid: int) -> str:
+    """Return the state of a process, such as `R` for one that computes; `Z` also where it is gone."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return False
-    return state != "Z"
+        return "Z"
 
 
 def test_it_works_on_the_loop_of_another_thread() -> None:

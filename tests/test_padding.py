@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.candidates import plain_text
-from app.padding import CLOSING, OPENING, WORDS, filler, pad
+from app.padding import CLOSING, FRAME_TOKENS, OPENING, WORDS, filler, pad
+from app.tokens import prompt_tokens
 
 if TYPE_CHECKING:
     from app.candidates import Message
@@ -40,8 +41,9 @@ def test_only_the_last_turn_of_the_user_is_padded_and_keeps_what_it_said(message
     turns = [place for place, message in enumerate(messages) if message["role"] == "user"]
     padded = pad(messages, tokens)
     if not turns:
-        assert padded[1:] == messages
-        assert padded[0]["role"] == "user"
+        place = next((at for at, one in enumerate(messages) if one["role"] != "system"), len(messages))
+        assert [*padded[:place], *padded[place + 1 :]] == messages
+        assert padded[place]["role"] == "user"
         return
     place = turns[-1]
     assert [one for at, one in enumerate(padded) if at != place] == [m for at, m in enumerate(messages) if at != place]
@@ -64,3 +66,7 @@ def test_the_callers_messages_are_left_as_they_were(messages: list[Message], tok
     before = [dict(message) for message in messages]
     pad(messages, tokens)
     assert messages == before
+
+
+def test_the_frame_around_the_words_is_within_its_allowance() -> None:
+    assert prompt_tokens([{"role": "user", "content": OPENING + CLOSING}]) <= FRAME_TOKENS

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from app.settings import CONFIG_VARIABLE, Settings, is_loopback
+from app.settings import CONFIG_VARIABLE, ConfigurationError, Settings, is_loopback, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,3 +105,11 @@ def test_keys_of_nothing_do_not_guard(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_loopback_is_what_only_this_machine_reaches(*, host: str, local: bool) -> None:
     assert is_loopback(host) == local
+
+
+@pytest.mark.parametrize("address", ["http://me:secret@a:1", "http://me@a:1", "http://:secret@a:1"])
+def test_an_address_with_a_password_is_refused_and_not_repeated(configure: Configure, address: str) -> None:
+    configure(f'workers = ["{address}"]\n')
+    with pytest.raises(ConfigurationError, match="worker_api_key") as caught:
+        load_settings(None, {})
+    assert "secret" not in str(caught.value)

@@ -61,6 +61,8 @@ class Auto(Extractor):
        the last number, as `number` finds it;
     8. the whole reply, as `text`.
 
+    The box and the phrase are looked for in the last 30,000 characters of the reply.
+
     So a stray number of an essay is never taken for its answer, and candidates that put the same answer differently,
     `\boxed{42}` and `the answer is 42.`, agree.
     """

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from app.parts import Part
 
 if TYPE_CHECKING:
     from app.candidates import Answer, Question, Reply
+
+
+_INLINE_CHARACTERS = 6_000
+"""Characters that take even the slowest extractors, `json` and `code`, no more than some ten milliseconds."""
 
 
 class Extractor(Part):
@@ -19,3 +24,10 @@ class Extractor(Part):
     def extract(self, reply: Reply, question: Question) -> Answer | None:
         """Return the answer that `reply` gives to `question`, or None."""
         raise NotImplementedError
+
+    async def find(self, reply: Reply, question: Question) -> Answer | None:
+        """Return what `extract` does, in a thread where the reply is too long for the event loop to wait for that."""
+        length = len(reply.text) + sum(len(call.arguments) for call in reply.tool_calls)
+        if length <= _INLINE_CHARACTERS:
+            return self.extract(reply, question)
+        return await asyncio.to_thread(self.extract, reply, question)

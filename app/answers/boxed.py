@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Boxed(Extractor):
     r"""The content of the last `\boxed{...}` (or `\fbox{...}`) whose braces close, as mathematics.
 
+    It is looked for in the last 30,000 characters of the reply.
+
     The habit that models are trained to on MATH (Hendrycks et al., arXiv 2103.03874).
     """
 

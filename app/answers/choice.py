@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from app.candidates import Question, Reply
 
 _Option = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
+_Options = Annotated[tuple[_Option, ...], Field(min_length=2, max_length=26, fail_fast=True)]
 _DEFAULT = dict.fromkeys("ABCDEFGHIJ", "")
 
 
 class Choice(Extractor):
     r"""The letter that the reply chooses: `(B)`, `Answer: B`, `**B**`, `the correct option is B`, `\boxed{B}`.
 
+    The end of the reply is looked at: 30,000 characters of it for a box or a phrase, 20,000 for a label set off.
     An option's whole text stands for its letter. Options are those of `choices`, or else those that the question lists,
     or else A to J.
     """
 
     type: Literal["choice"] = "choice"
-    choices: tuple[_Option, ...] | None = Field(
+    choices: _Options | None = Field(
         default=None,
-        min_length=2,
-        max_length=26,
         description="The letters that may be chosen, or the texts of the options A, B, C, ...",
     )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
 from app.answers.reading.mathematics import MAX_CHARACTERS, is_plain
-from app.offload import OffloadBusyError, OffloadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,28 +22,27 @@ if TYPE_CHECKING:
     _Verify: TypeAlias = Callable[..., bool]
 
 _REMEMBERED = 4_096
-"""Pairs whose outcome is kept, and expressions whose time-outs are."""
+"""Pairs whose outcome is kept."""
 
-_PATIENCE = 2
-"""Comparisons of one expression that may run out of time before it is compared by its key alone."""
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 _Pair = tuple[str, str]
+
+
+class UndecidedError(Exception):
+    """The answers were not compared, so whether they are equivalent is unknown; says why, without either."""
 
 
 class Equivalence:
     """Decides whether answers mean the same, by their keys wherever that tells, and by math-verify where it doesn't.
 
     math-verify is HuggingFace's; it parses LaTeX and compares by sympy, which hostile input can keep busy for ever. So
-    it runs in `offload`, for at most `timeout_s` seconds a pair, and a comparison that fails says "not equivalent".
+    it runs in `offload`, for at most `timeout_s` seconds a pair. All runs share what was found out, and only that: a
+    comparison that failed is tried again by the next one to ask.
     """
 
     def __init__(self, offload: Offload, *, timeout_s: float = 3.0) -> None:
         self._offload = offload
         self._timeout_s = timeout_s
         self._outcomes: OrderedDict[_Pair, bool] = OrderedDict()
-        self._exhausted: OrderedDict[str, int] = OrderedDict()
         self._log = structlog.get_logger(__name__)
 
     def known(self, a: Answer, b: Answer) -> bool | None:
@@ -52,28 +51,39 @@ class Equivalence:
             return True
         if a.kind != b.kind or a.kind != "math" or (is_plain(a.key) and is_plain(b.key)):
             return False
-        if any(len(key) > MAX_CHARACTERS or self._exhausted.get(key, 0) >= _PATIENCE for key in (a.key, b.key)):
-            return False
         return self._outcomes.get(_pair(a, b))
 
-    async def equivalent(self, a: Answer, b: Answer) -> bool:
-        """Return whether the answers are equivalent; symmetric, and the same each time it is asked."""
-        known = self.known(a, b)
-        return await self._compare(_pair(a, b)) if known is None else known
+    async def equivalent(self, a: Answer, b: Answer, *, within_s: float | None = None) -> bool:
+        """Return whether the answers are equivalent; symmetric, and the same each time that it returns.
 
-    async def _compare(self, pair: _Pair) -> bool:
-        try:
-            outcome = await self._offload.call(same_mathematics, *pair, timeout_s=self._timeout_s)
-        except OffloadBusyError:
-            self._log.warning("answers_not_compared", reason="busy")
-            return False
-        except (TimeoutError, OffloadError, RecursionError) as error:
-            self._log.warning("answers_not_compared", reason=type(error).__name__)
-            outcome = False
-            for key in pair:
-                _remember(self._exhausted, key, self._exhausted.get(key, 0) + 1)
-        _remember(self._outcomes, pair, outcome)
+        Raises `UndecidedError` where that can't be told: an answer is too long, the comparison took too long or broke,
+        or all of it, waiting for a process included, took more than `within_s` seconds.
+        """
+        known = self.known(a, b)
+        if known is not None:
+            return known
+        if max(len(a.key), len(b.key)) > MAX_CHARACTERS:
+            raise UndecidedError(f"an answer of more than {MAX_CHARACTERS} characters is not compared")
+        outcome = await self._compare(_pair(a, b), within_s)
+        self._remember(_pair(a, b), outcome)
         return outcome
+
+    async def _compare(self, pair: _Pair, within_s: float | None) -> bool:
+        """Return what math-verify finds; raises `UndecidedError`."""
+        limit_s = self._timeout_s if within_s is None else min(self._timeout_s, within_s)
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._offload.call(same_mathematics, *pair, timeout_s=limit_s)
+        except Exception as error:  # sympy raises whatever it likes for what strangers write
+            reason = type(error).__name__
+            self._log.warning("answers_not_compared", reason=reason)
+            raise UndecidedError(f"the comparison of the answers failed ({reason})") from error
+
+    def _remember(self, pair: _Pair, outcome: bool) -> None:  # noqa: FBT001 - it is what is remembered
+        """Keep an outcome, and drop the oldest where there are too many."""
+        self._outcomes[pair] = outcome
+        if len(self._outcomes) > _REMEMBERED:
+            self._outcomes.popitem(last=False)
 
 
 def same_mathematics(a: str, b: str) -> bool:
@@ -94,11 +104,3 @@ def same_mathematics(a: str, b: str) -> bool:
 
 def _pair(a: Answer, b: Answer) -> _Pair:
     return min(a.key, b.key), max(a.key, b.key)
-
-
-def _remember(memory: OrderedDict[_K, _V], key: _K, value: _V) -> None:
-    """Keep a value, and drop the oldest where there are too many."""
-    memory[key] = value
-    memory.move_to_end(key)
-    if len(memory) > _REMEMBERED:
-        memory.popitem(last=False)

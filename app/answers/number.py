@@ -24,6 +24,7 @@ class Number(Extractor):
     The first of: a number in the last `\boxed{}`; one after `#### `, `the answer is`, `final answer:`; the right-hand
     side of an equation that ends the reply; the last number of all. Signs, thousands separators, decimals, fractions,
     percentages, powers of ten and currencies are read; digits within words and units (`H2O`, `m^2`) are not numbers.
+    The box and the phrases are looked for in the last 30,000 characters of the reply.
     The phrase `####` is that of GSM8K (Cobbe et al., arXiv 2110.14168).
     """
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import re2  # pyright: ignore[reportMissingTypeStubs] - it has no types; the protocols below give it some
 from pydantic import AfterValidator, Field
 
 from app.answers.base import Extractor
 from app.answers.reading.prose import text_answer
+from app.patterns import compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from app.candidates import Answer, Question, Reply
+    from app.patterns import Pattern
 
 MAX_PATTERN = 1_000
 """Characters that a pattern may have."""
@@ -46,50 +45,21 @@ class Regex(Extractor):
 
     def extract(self, reply: Reply, question: Question) -> Answer | None:  # noqa: ARG002 - the reply says it all
         """Return the last match, compared as text; None where nothing, or only blanks, match."""
-        pattern = _compiled(self.pattern)
+        pattern = compiled(self.pattern)
         reach = min(MAX_TEXT, _MAX_STEPS // pattern.programsize)
         found = _last_match(pattern, reply.text[-reach:].encode("utf-8", "replace"))
         return None if found is None else text_answer(found.decode("utf-8", "replace"))
 
 
-class _Match(Protocol):
-    def start(self) -> int: ...
-    def end(self) -> int: ...
-    def group(self, group: int = 0) -> bytes | None: ...
-
-
-class _Pattern(Protocol):
-    groups: int
-    programsize: int
-
-    def finditer(self, text: bytes, pos: int) -> Iterator[_Match]: ...
-
-
-def _compiled(pattern: str) -> _Pattern:
-    """Return the compiled pattern, which re2 keeps; raises re2's error."""
-    options = re2.Options()
-    options.log_errors = False
-    return cast("_Pattern", re2.compile(pattern, options))  # pyright: ignore[reportUnknownMemberType]
-
-
 def _checked(pattern: str) -> str:
     """Return the pattern if RE2 can run it quickly."""
-    try:
-        size = _compiled(pattern).programsize
-    except re2.error as error:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        raise ValueError(f"not a regular expression that RE2 knows: {_reason(cast('Exception', error))}") from None
+    size = compiled(pattern).programsize
     if size > MAX_PROGRAM:
         raise ValueError(f"too complex: it compiles to {size} instructions, {MAX_PROGRAM} are allowed")
     return pattern
 
 
-def _reason(error: Exception) -> str:
-    """Return RE2's message, which comes as bytes."""
-    reason: object = error.args[0] if error.args else ""
-    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-
-
-def _last_match(pattern: _Pattern, text: bytes) -> bytes | None:
+def _last_match(pattern: Pattern, text: bytes) -> bytes | None:
     """Return the last match that isn't blank, after at most `_STRIDE` searches for each halving of the text."""
     group, found = min(pattern.groups, 1), None
     stretches: list[tuple[int, int]] = [(0, len(text) + 1)]  # where a match may begin; the last comes first

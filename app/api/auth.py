@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-SCHEME = "bearer "
+SCHEME = b"bearer "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Gatekeeper:
         """Let the request pass. Raises `InvalidKeyError`."""
         if not self.keys:
             return
-        header = request.headers.get("authorization", "")
-        given = header[len(SCHEME) :].strip().encode() if header.lower().startswith(SCHEME) else b""
+        header = request.headers.get("authorization", "").encode("latin-1")  # the bytes that were sent
+        given = header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else b""
         if not any([hmac.compare_digest(given, key) for key in self.keys]):  # noqa: C419 - look at every key, always
             raise InvalidKeyError("give a valid API key in the header `Authorization: Bearer KEY`")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from app.aggregators import AGGREGATORS
 from app.answers import EXTRACTORS
 from app.api.schemas import ChatRequest
@@ -29,8 +31,11 @@ KINDS: dict[str, Sequence[type[Part]]] = {
 }
 
 
-def parts(selector: Selector) -> dict[str, object]:
-    """Return every part by kind, with its JSON schema, and the presets as the specs that they stand for."""
+def listing(selector: Selector) -> bytes:
+    """Return the JSON of every part by kind, with its schema, and of the presets as the specs that they stand for.
+
+    Building it takes long, and it never changes: it is made once, at the start.
+    """
     listed: dict[str, object] = {
         kind: [
             {"type": type_name(part), "description": _first_line(part), "schema": part.model_json_schema()}
@@ -40,7 +45,7 @@ def parts(selector: Selector) -> dict[str, object]:
     }
     presets = {name: spec.spec for name, spec in selector.presets.items()}
     default = selector.default.spec
-    return {"object": "list", **listed, "presets": presets, "default": default}
+    return msgspec.json.encode({"object": "list", **listed, "presets": presets, "default": default})
 
 
 def describe_chat(document: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -16,14 +15,18 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-log = structlog.stdlib.get_logger(__name__)
+MAX_PARAM = 200
+
+RUN_HEADERS = "quorum.run_headers"
+"""Where a request's scope holds the headers of its run, once there is one; its error responses bear them too."""
 
 INTERNAL = QuorumError("an internal error occurred; the server's log tells more")
 
 
 def error_body(error: QuorumError) -> dict[str, object]:
-    """Return OpenAI's error body."""
-    return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
+    """Return OpenAI's error body. `param` may be a name out of the request, of any length: it is cut."""
+    param = error.param and error.param[:MAX_PARAM]
+    return {"error": {"message": error.message, "type": error.type, "param": param, "code": error.code}}
 
 
 def error_response(error: QuorumError, headers: Mapping[str, str] | None = None) -> Response:
@@ -35,9 +38,9 @@ def error_response(error: QuorumError, headers: Mapping[str, str] | None = None)
     return Response(body, status_code=error.status, headers=sent, media_type="application/json")
 
 
-async def on_quorum_error(_request: Request, error: Exception) -> Response:
+async def on_quorum_error(request: Request, error: Exception) -> Response:
     """Answer with a typed error's own status and code."""
-    return error_response(error if isinstance(error, QuorumError) else INTERNAL)
+    return error_response(error if isinstance(error, QuorumError) else INTERNAL, request.scope.get(RUN_HEADERS))
 
 
 async def on_http_error(_request: Request, error: Exception) -> Response:
@@ -51,7 +54,6 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
     return error_response(refused, error.headers)
 
 
-async def on_unexpected_error(request: Request, error: Exception) -> Response:
-    """Answer a fault of ours without a word about its inside."""
-    log.error("internal error", path=request.url.path, exc_info=error)
-    return error_response(INTERNAL)
+async def on_unexpected_error(request: Request, _error: Exception) -> Response:
+    """Answer a fault of ours without a word about its inside; the server around the app logs what is raised here."""
+    return error_response(INTERNAL, request.scope.get(RUN_HEADERS))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from starlette.requests import ClientDisconnect
+
+from app.api.disconnect import ClientGoneError
 from app.api.schemas import StreamOptions, read_json, read_request
 from app.candidates import plain_text
 from app.errors import InvalidRequestError, InvalidStrategyError, RequestTooLargeError
@@ -16,8 +19,8 @@ from app.strategies.single import Single
 if TYPE_CHECKING:
     from fastapi import Request
 
-    from app.api.schemas import ChatRequest
     from app.api.selection import Selector
+    from app.candidates import Message
     from app.settings import Limits
     from app.strategies.base import Strategy
     from app.workers.pool import Pool
@@ -47,8 +50,8 @@ class Desk:
         """Return the request as a job. Raises the 4xx errors of `app.errors`."""
         arrived = perf_counter()
         body = read_json(await self._body(request))
+        self._check_size(body.get("messages"))
         chat = read_request(body)
-        self._check_size(chat)
         selection = self.selector.select(
             model=chat.model,
             body=body.get("strategy"),
@@ -56,7 +59,7 @@ class Desk:
             serves=self.pool.knows,
         )
         strategy, answers = self._answers(selection.strategy, chat.n)
-        self._check_width(strategy)
+        self._check_extent(strategy)
         own_limit = strategy.budget.deadline_s
         messages = body["messages"]
         job = Job(
@@ -74,24 +77,30 @@ class Desk:
         return Intake(job=job, stream=bool(chat.stream), options=chat.stream_options or StreamOptions())
 
     async def _body(self, request: Request) -> bytes:
-        """Return the body, or refuse it as soon as it is over the limit."""
+        """Return the body, or refuse it as soon as it is over the limit. Raises `ClientGoneError`."""
         limit = self.limits.max_body_bytes
         declared = request.headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > limit:
             raise RequestTooLargeError(f"the body has {declared} bytes; at most {limit} are taken")
         body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > limit:
-                raise RequestTooLargeError(f"the body is larger than {limit} bytes")
+        try:
+            async for piece in request.stream():
+                body += piece
+                if len(body) > limit:
+                    raise RequestTooLargeError(f"the body is larger than {limit} bytes")
+        except ClientDisconnect:
+            raise ClientGoneError("the client went away before it had sent its body") from None
         return bytes(body)
 
-    def _check_size(self, chat: ChatRequest) -> None:
-        if len(chat.messages) > self.limits.max_messages:
+    def _check_size(self, given: object) -> None:
+        """Refuse messages over the limits, before anything looks at each; whether they are messages is seen later."""
+        messages = cast("list[object]", given) if isinstance(given, list) else []
+        if len(messages) > self.limits.max_messages:
             raise RequestTooLargeError(
-                f"{len(chat.messages)} messages; at most {self.limits.max_messages} are taken", param="messages"
+                f"{len(messages)} messages; at most {self.limits.max_messages} are taken", param="messages"
             )
-        characters = sum(len(plain_text(one.content)) for one in chat.messages)
+        contents = (cast("Message", one).get("content") for one in messages if isinstance(one, dict))
+        characters = sum(len(plain_text(content)) for content in contents)
         if characters > self.limits.max_message_chars:
             raise RequestTooLargeError(
                 f"the messages have {characters} characters; at most {self.limits.max_message_chars} are taken",
@@ -110,9 +119,14 @@ class Desk:
             )
         return strategy, n or 1
 
-    def _check_width(self, strategy: Strategy) -> None:
+    def _check_extent(self, strategy: Strategy) -> None:
         if strategy.draws > self.limits.max_candidates:
             raise InvalidStrategyError(
                 f"the strategy draws up to {strategy.draws} candidates, over the limit of {self.limits.max_candidates}",
                 param="strategy",
+            )
+        if strategy.context.pad_tokens > self.limits.max_pad_tokens:
+            raise InvalidStrategyError(
+                f"pad_tokens is {strategy.context.pad_tokens}, over the limit of {self.limits.max_pad_tokens}",
+                param="strategy.context.pad_tokens",
             )

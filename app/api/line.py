@@ -13,16 +13,29 @@ if TYPE_CHECKING:
     from starlette.types import Send
 
 HEARTBEAT_S = 10.0
-"""Seconds after which a comment tells proxies and clients that the request is alive."""
+"""Seconds from one comment to the next that tells proxies and clients that the request is alive."""
 
 DONE = b"data: [DONE]\n\n"
 
 
 class Line:
-    """Sends events; the response begins with the first. `open` tells whether it has begun."""
+    """Sends events; the response begins with the first. `open` tells whether it has begun.
 
-    def __init__(self, send: Send, *, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    Writes wait for one another: a heartbeat may meet any other. Nothing is sent once the response has ended.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        status: int,
+        headers: Sequence[tuple[bytes, bytes]],
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
         self.open = False
+        self._closed = False
+        self._turn = asyncio.Lock()
+        self._heartbeat_s = heartbeat_s
         self._send = send
         self._status = status
         self._headers = headers
@@ -41,14 +54,18 @@ class Line:
         await self._write(events + DONE, more=False)
 
     async def beat(self) -> None:
-        """Send a comment every so often, until cancelled."""
-        while True:
-            await asyncio.sleep(HEARTBEAT_S)
+        """Send a comment every so often, whatever else is sent, until the response ends."""
+        while not self._closed:
+            await asyncio.sleep(self._heartbeat_s)
             await self.comment("alive")
 
     async def _write(self, data: bytes, *, more: bool = True) -> None:
-        if not self.open:
-            self.open = True
-            start = {"type": "http.response.start", "status": self._status, "headers": list(self._headers)}
-            await self._send(start)
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        async with self._turn:
+            if self._closed:
+                return
+            if not self.open:
+                start = {"type": "http.response.start", "status": self._status, "headers": list(self._headers)}
+                await self._send(start)
+                self.open = True
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+            self._closed = not more

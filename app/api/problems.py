@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from app.errors import InvalidRequestError, InvalidStrategyError
@@ -29,18 +30,18 @@ def invalid_strategy(error: ValidationError, value: object) -> InvalidStrategyEr
 
 
 def describe(error: ValidationError, value: object) -> tuple[str, str]:
-    """Return the bad field's path in `value`, and a message that tells of all problems.
+    """Return the bad field's path in `value`, and a message that tells of the first few problems.
 
     Where one value could have been of several kinds there's a problem a kind: the deepest path is the nearest miss.
     """
     problems = [
         (path_in(value, one["loc"], missing=one["type"] == "missing"), one["msg"].removeprefix("Value error, "))
-        for one in error.errors(include_url=False, include_context=False, include_input=False)
+        for one in islice(error.errors(include_url=False, include_context=False, include_input=False), MAX_PROBLEMS)
     ]
     told = dict.fromkeys(f"{'.'.join(path)}: {text}" if path else text for path, text in problems)
     first = problems[0][0]
     same = [path for path, _ in problems if path[: len(first)] == first]
-    return ".".join(max(same, key=len)), "; ".join(list(told)[:MAX_PROBLEMS])[:MAX_MESSAGE]
+    return ".".join(max(same, key=len)), "; ".join(told)[:MAX_MESSAGE]
 
 
 def path_in(value: object, loc: tuple[int | str, ...], *, missing: bool) -> list[str]:
@@ -52,18 +53,18 @@ def path_in(value: object, loc: tuple[int | str, ...], *, missing: bool) -> list
     if not isinstance(value, (dict, list)):
         return [str(step) for step in loc]
     path: list[str] = []
-    here = _members(value)  # pyright: ignore[reportUnknownArgumentType] - any JSON
+    here: object = cast("object", value)
     for depth, step in enumerate(loc):
-        if step in here:
-            here = _members(here[step])
+        if _stands_in(here, step):
+            here = cast("dict[object, object]", here)[step]
         elif not (missing and depth == len(loc) - 1):
             continue
         path.append(str(step))
     return path
 
 
-def _members(value: object) -> dict[object, object]:
-    """Return what stands directly inside of a JSON value, by name or number."""
-    if isinstance(value, dict):
-        return cast("dict[object, object]", value)
-    return dict(enumerate(cast("list[object]", value))) if isinstance(value, list) else {}
+def _stands_in(here: object, step: int | str) -> bool:
+    """Whether a JSON value has something directly inside under this name or number."""
+    if isinstance(here, dict):
+        return step in here
+    return isinstance(here, list) and isinstance(step, int) and step < len(cast("list[object]", here))

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.api import catalogue, render
+from app.api import render
 from app.api.disconnect import while_connected
+from app.api.failures import RUN_HEADERS
 from app.api.stream import EventStream
 from app.errors import InvalidRequestError, NotFoundError, NoWorkerError
 from app.estimate import worst_case
@@ -46,6 +47,7 @@ async def create_chat_completion(request: Request) -> Response:
     if request.scope["query_string"] and is_set(request.query_params.get("dry_run", "false")):
         return _dry_run(service, intake)
     headers = {"X-Quorum-Run-Id": intake.job.run_id, "X-Quorum-Strategy": intake.job.strategy.name}
+    request.scope[RUN_HEADERS] = headers
     if intake.stream:
 
         async def execute(observer: Observer) -> Outcome:
@@ -75,7 +77,7 @@ async def list_models(request: Request) -> Response:
 @api.get("/strategies")
 async def list_strategies(request: Request) -> Response:
     """Return every part that a spec can name, each with its JSON schema, and the presets."""
-    return _json(catalogue.parts(service_of(request).desk.selector))
+    return Response(service_of(request).catalogue, media_type="application/json")
 
 
 @api.get("/runs/{run_id}")

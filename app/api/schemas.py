@@ -14,6 +14,9 @@ from app.strategies import AnyStrategy
 
 MAX_ANSWERS = 1_024
 
+Objects = Annotated[list[dict[str, object]], Field(fail_fast=True)]
+"""A list of any length: its first mistake is told, not every one."""
+
 
 class Message(BaseModel):
     """One message; fields that aren't named here are passed through."""
@@ -21,7 +24,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[dict[str, object]] | None = None
+    content: str | Objects | None = None
 
 
 class StreamOptions(BaseModel):
@@ -51,10 +54,10 @@ class ChatRequest(BaseModel):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
-    stop: str | list[str] | None = None
+    stop: str | Annotated[list[str], Field(fail_fast=True)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    tools: list[dict[str, object]] | None = None
+    tools: Objects | None = None
     tool_choice: str | dict[str, object] | None = None
     response_format: dict[str, object] | None = None
     user: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 SHORT_FORMS = "single, parallel-N, sequential-K, hybrid-CxR, hybrid-W+W+..., reject-N"
 MAX_NAME = 200
+MAX_SPEC_VALUES = 16_384
+"""Values in a spec, at any depth: more than anybody writes, and few enough to tell what is wrong with each."""
+
 MAX_SHORT_FORM = 8_192
 """Characters of a short form: more than any valid one has, and few enough to be remembered."""
 
@@ -64,6 +67,8 @@ class Selector:
     def _from_spec(self, value: object) -> Strategy:
         if not isinstance(value, dict):
             raise InvalidStrategyError(f"a strategy is an object or a string: {SHORT_FORMS}", param="strategy")
+        if has_more_values(value, MAX_SPEC_VALUES):  # pyright: ignore[reportUnknownArgumentType] - any JSON
+            raise InvalidStrategyError(f"the strategy has more than {MAX_SPEC_VALUES} values", param="strategy")
         return self._adapter.validate_python(value)
 
     def _from_name(self, text: str) -> Strategy:
@@ -87,6 +92,21 @@ class Selector:
 def short_form(text: str) -> Strategy | None:
     """Return the strategy whose short form `text` is, or None."""
     return next((strategy for kind in STRATEGIES if (strategy := kind.parse(text))), None)
+
+
+def has_more_values(value: object, most: int) -> bool:
+    """Whether a JSON value holds more than `most` others, at any depth; looks at no more of them than that."""
+    found = 0
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, (dict, list)):
+            inner = cast("dict[str, object] | list[object]", one)
+            found += len(inner)
+            if found > most:
+                return True
+            waiting += inner.values() if isinstance(inner, dict) else inner
+    return False
 
 
 def split_model(model: str, serves: Callable[[str], bool]) -> tuple[str, str | None]:

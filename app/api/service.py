@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from app.api import render
-from app.errors import QuorumError
+from app.errors import QuorumError, WorkerRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from fastapi import Request
 
     from app.api.auth import Gatekeeper
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The parts of one server."""
+    """The parts of one server; `catalogue` is the JSON of what `GET /v1/strategies` lists."""
 
+    catalogue: bytes
     desk: Desk
     engine: Engine
     gatekeeper: Gatekeeper
@@ -38,27 +42,40 @@ class Service:
 
     async def take(self, request: Request) -> Intake:
         """Let a request in and read it, or count it as refused. Raises the 4xx errors of `app.errors`."""
-        try:
+        with self._counting_failure():
             await self.gatekeeper(request)
             return await self.desk.take(request)
-        except QuorumError as error:
-            self.metrics.failed(model=None, strategy=None, outcome=error.code or "refused")
-            raise
 
     async def execute(self, job: Job, observer: Observer) -> tuple[Outcome, bytes]:
         """Run a job, count it and keep its record; return the outcome, and the record: the completion's JSON.
 
         Raises what `Engine.execute` does.
         """
-        try:
+        with self._counting_failure(job):
             outcome = await self.engine.execute(job, observer)
-        except QuorumError as error:
-            self.metrics.failed(model=job.model, strategy=job.strategy.name, outcome=error.code or "worker_refused")
-            raise
-        except asyncio.CancelledError:
-            self.metrics.failed(model=job.model, strategy=job.strategy.name, outcome="client_gone")
-            raise
+            record = msgspec.json.encode(render.completion(outcome))
+            await self.runs.put(job.run_id, record)
         self.metrics.answered(outcome)
-        record = msgspec.json.encode(render.completion(outcome))
-        await self.runs.put(job.run_id, record)
         return outcome, record
+
+    @contextmanager
+    def _counting_failure(self, job: Job | None = None) -> Generator[None]:
+        """Count what fails inside, under the job's labels; a name that is no worker's model is not one of them."""
+        try:
+            yield
+        except BaseException as error:
+            self.metrics.failed(
+                model=job.model if job and self.pool.knows(job.model) else None,
+                strategy=job.strategy.name if job else None,
+                outcome=outcome_of(error),
+            )
+            raise
+
+
+def outcome_of(error: BaseException) -> str:
+    """Return what a request that ended in `error` is counted as: always one of our own words, never a worker's."""
+    if isinstance(error, asyncio.CancelledError):
+        return "client_gone"
+    if isinstance(error, WorkerRefusedError):
+        return "worker_refused"
+    return (error.code if isinstance(error, QuorumError) else None) or "internal_error"

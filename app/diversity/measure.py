@@ -36,7 +36,8 @@ class Diversity:
     """How unlike each other the finished candidates of a run are.
 
     None where a measure has no meaning: no answer to take an entropy of, no pair to compare, no bigram, no
-    candidate at all, or an embedder that broke.
+    candidate at all, or an embedder that broke. `undecided_comparisons` are pairs of answers that may be the same and
+    were not compared, for want of time or room, or because they are too long: each may have cost a vote its company.
     """
 
     distinct_answers: int
@@ -45,10 +46,11 @@ class Diversity:
     vendi_score: float | None
     distinct_2: float | None
     mean_copy_ratio: float
+    undecided_comparisons: int = 0
 
 
-async def measure(candidates: Sequence[Candidate], embedder: Embedder) -> Diversity:
-    """Return the diversity of those `candidates` that finished."""
+async def measure(candidates: Sequence[Candidate], embedder: Embedder, *, undecided_comparisons: int = 0) -> Diversity:
+    """Return the diversity of those `candidates` that finished; `undecided_comparisons` is told along with it."""
     finished = [candidate for candidate in candidates if candidate.finished]
     texts = [solution_text(candidate) for candidate in finished]
     similarity, vendi = await _similarities(texts, embedder)
@@ -59,6 +61,7 @@ async def measure(candidates: Sequence[Candidate], embedder: Embedder) -> Divers
         vendi_score=vendi,
         distinct_2=await _off_loop_if(_long(texts), distinct_2, texts),
         mean_copy_ratio=sum(candidate.copy_ratio for candidate in finished) / max(1, len(finished)),
+        undecided_comparisons=undecided_comparisons,
     )
 
 

@@ -47,7 +47,7 @@ class Strategy(Part):
     budget: Budget = Budget()
     min_candidates: int = Field(default=1, ge=1, le=MAX_DRAWS, description="Fewest finished candidates for an answer.")
     include: tuple[Literal["candidates", "texts"], ...] = Field(
-        default=("candidates",), description="What the response lists: the candidates, and their texts."
+        default=("candidates",), max_length=2, description="What the response lists: the candidates, and their texts."
     )
 
     @model_validator(mode="after")

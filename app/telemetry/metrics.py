@@ -21,6 +21,7 @@ RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 
 UNKNOWN = "unknown"
+SEVERAL = "several"
 
 
 class Metrics:
@@ -76,7 +77,8 @@ class Metrics:
             self._tokens.labels(labels[0], "prompt", fate).inc(usage.prompt)
             self._tokens.labels(labels[0], "prompt_cached", fate).inc(usage.cached)
             self._tokens.labels(labels[0], "completion", fate).inc(usage.completion)
-        verifier = "+".join(part.name for part in outcome.job.strategy.verifiers)
+        names = {part.name for part in outcome.job.strategy.verifiers}
+        verifier = names.pop() if len(names) == 1 else SEVERAL
         for status in (one.verdict.status for one in outcome.candidates if one.verdict):
             self._verdicts.labels(verifier, status).inc()
 

@@ -53,11 +53,13 @@ def no_answer() -> Verdict:
     return failed("No final answer was found.")
 
 
-def answer_of(
+async def answer_of(
     candidate: Candidate, kind: AnswerKind, question: Question, extractors: Iterable[Extractor]
 ) -> Answer | None:
     """Return the candidate's answer if it is of this kind, or else what the first of `extractors` finds that is."""
     if candidate.answer is not None and candidate.answer.kind == kind:
         return candidate.answer
-    found = (extractor.extract(candidate.reply, question) for extractor in extractors)
-    return next((answer for answer in found if answer is not None), None)
+    for extractor in extractors:
+        if answer := await extractor.find(candidate.reply, question):
+            return answer
+    return None

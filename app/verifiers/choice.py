@@ -37,7 +37,7 @@ class ChoiceVerifier(Verifier):
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return whether the candidate picked the right option."""
-        answer = answer_of(candidate, "choice", tools.question, [Choice()])
+        answer = await answer_of(candidate, "choice", tools.question, [Choice()])
         if answer is None:
             return no_answer()
         if _bare(answer.text).casefold() == self.answer.casefold():

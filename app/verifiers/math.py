@@ -31,8 +31,11 @@ class MathVerifier(Verifier):
     )
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
-        """Return whether the candidate's answer is equivalent to the one known to be right."""
-        answer = answer_of(candidate, "math", tools.question, [Boxed(), Number()])
+        """Return whether the candidate's answer is equivalent to the one known to be right.
+
+        Raises `UndecidedError` where that can't be told.
+        """
+        answer = await answer_of(candidate, "math", tools.question, [Boxed(), Number()])
         if answer is None:
             return no_answer()
         if await tools.equivalence.equivalent(answer, math_answer(self.answer, tools.question)):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app.answers.equivalence import UndecidedError
 from app.candidates import Verdict
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ async def _judge(verifier: Verifier, candidate: Candidate, tools: VerifierTools)
     """Return the verifier's verdict, or an `error` that says no more than how it broke."""
     try:
         return await verifier.verify(candidate, tools)
+    except UndecidedError as error:
+        reason = f"The verifier {verifier.name} could not decide: {error}."
     except TimeoutError:
         reason = f"The verifier {verifier.name} ran out of time."
     except Exception as error:  # noqa: BLE001 - a verifier that breaks is a verdict, and must not end the run

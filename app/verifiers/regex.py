@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal
 
-import re2  # pyright: ignore[reportMissingTypeStubs] - it has no types; `_compiled` gives it some
 from pydantic import Field, field_validator
 
+from app.patterns import compiled
 from app.verifiers.base import PASS, Verifier, failed
 
 if TYPE_CHECKING:
     from app.candidates import Candidate, Verdict
     from app.verifiers.base import VerifierTools
-
-_MAX_MEMORY = 2 * 2**20
-"""Bytes that a compiled pattern and its caches may take."""
 
 _INLINE_STEPS = 1_000_000
 """Characters times instructions of the pattern, the worst case of a search, that take a few milliseconds."""
@@ -41,13 +38,13 @@ class RegexVerifier(Verifier):
     @classmethod
     def _compiles(cls, pattern: str) -> str:
         """Refuse what RE2 can't read."""
-        _program_size(pattern)
+        compiled(pattern)
         return pattern
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return whether the pattern is found in the candidate's text."""
         pattern, text = self._full_pattern(), candidate.reply.text
-        if len(text) * _program_size(pattern) <= _INLINE_STEPS:
+        if len(text) * compiled(pattern).programsize <= _INLINE_STEPS:
             found = is_found(pattern, text)
         else:
             found = await tools.offload.call(is_found, pattern, text, timeout_s=_TIME_LIMIT_S)
@@ -60,31 +57,4 @@ class RegexVerifier(Verifier):
 
 def is_found(pattern: str, text: str) -> bool:
     """Whether `pattern` is found in `text`."""
-    return _compiled(pattern).search(text.encode(errors="replace")) is not None
-
-
-def _program_size(pattern: str) -> int:
-    """Return how many instructions the pattern compiles to."""
-    return _compiled(pattern).programsize
-
-
-class _Pattern(Protocol):
-    """What is used of RE2's compiled pattern."""
-
-    @property
-    def programsize(self) -> int: ...
-
-    def search(self, text: bytes) -> object | None: ...
-
-
-def _compiled(pattern: str) -> _Pattern:
-    """Compile the pattern; RE2 keeps the last 128. Raises ValueError with RE2's own words for what is wrong."""
-    options = re2.Options()
-    options.max_mem = _MAX_MEMORY
-    options.log_errors = False
-    try:
-        return cast("_Pattern", re2.compile(pattern, options))  # pyright: ignore[reportUnknownMemberType]
-    except cast("type[Exception]", re2.error) as error:  # pyright: ignore[reportUnknownMemberType]
-        detail: object = error.args[0]
-        reason = detail.decode(errors="replace") if isinstance(detail, bytes) else str(detail)
-        raise ValueError(f"not a regular expression that RE2 can run: {reason}") from error
+    return compiled(pattern).search(text.encode(errors="replace")) is not None

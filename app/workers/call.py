@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from app.errors import WorkerGarbageError
 from app.workers.completion import Completion
+from app.workers.live import LiveChoice
 from app.workers.wire import ChunkReader, raw_choices
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 Watcher: TypeAlias = "Callable[[Sequence[RawChoice]], Awaitable[None]]"
-"""Told what each piece of a response adds, while it is generated; a slow watcher slows the worker down."""
+"""Told what each piece of a response adds, while it is generated, thinking apart from text as in a `Reply`.
+
+A slow watcher slows the worker down.
+"""
 
 
 class Call:
@@ -42,6 +46,7 @@ class Call:
         self._completed = completed
         self._spent = spent
         self._watcher = watcher
+        self._live = [LiveChoice() for _ in range(width)] if watcher else []
         self._unpriced: deque[int] = deque()
 
     async def run(self, client: Client, url: str, body: bytes) -> None:
@@ -54,7 +59,10 @@ class Call:
             async with client.stream(url, body) as pieces:
                 async for data in pieces:
                     await self._take(reader.feed(data))
-                await self._take(reader.finish())
+                    if reader.done:
+                        break
+                else:
+                    await self._take(reader.finish())
         finally:
             self._settle()
         if self.open:
@@ -65,12 +73,13 @@ class Call:
         before = self._tokens()
         seen: list[RawChoice] = []
         for chunk, payload in events:
-            for choice in chunk.choices:
+            choices = chunk.choices or ()
+            for choice in choices:
                 self._add(choice)
             if chunk.usage is not None:
-                self._price(chunk.choices, chunk.usage)
+                self._price(choices, chunk.usage)
             if self._watcher is not None:
-                seen += raw_choices(payload)
+                seen += self._revised(raw_choices(payload), choices)
         if self._watcher is not None and seen:
             await self._watcher(seen)
         if grown := self._tokens() - before:
@@ -84,6 +93,12 @@ class Call:
         self.completions[choice.index].add(choice)
         if choice.finish_reason is not None:
             self._unpriced.append(choice.index)
+
+    def _revised(self, raws: list[RawChoice], choices: Sequence[Choice]) -> list[RawChoice]:
+        """Return what a watcher is told of `choices`, of which `raws` are the JSON."""
+        for raw, choice in zip(raws, choices, strict=True):
+            self._live[choice.index].revise(raw, choice)
+        return raws
 
     def _price(self, choices: Sequence[Choice], usage: ChunkUsage) -> None:
         """Book token counts: those of a chunk's own choice, else those of the choice that ended longest ago.

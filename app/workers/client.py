@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -28,6 +30,9 @@ MAX_FETCH_BODY = 4 * 1024 * 1024
 LARGE_BODY = 1024 * 1024
 """Bytes from which a body is sent in parts, so that it doesn't hold up the event loop."""
 
+END_GRACE_S = 0.1
+"""Seconds that a response's end may take after all that is wanted of it has come; then its connection is given up."""
+
 OK = 200
 
 
@@ -36,6 +41,8 @@ class Client(Protocol):
 
     def stream(self, url: str, body: bytes) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """POST JSON and yield the response's bytes in whatever pieces arrive; leaving the context ends the request.
+
+        Leaving it without an error says that all that is wanted has come: the connection may then be kept.
 
         Raises the subclasses of `CandidateError` that `app.errors` lists.
         """
@@ -50,7 +57,8 @@ class AioHttpClient:
     """`Client` over one aiohttp session.
 
     `idle_s` is the longest silence between two pieces of a response; there's no limit on the whole, which is the
-    run's deadline to set. The number of connections is not limited here either: admission limits candidates.
+    run's deadline to set. The number of connections is not limited here either: a request has as many as it draws
+    candidates, which `limits.max_candidates` bounds.
     """
 
     def __init__(self, *, connect_s: float, idle_s: float, api_key: str | None = None) -> None:
@@ -101,6 +109,7 @@ class AioHttpClient:
 class Exchange:
     """One streamed POST, as a context: gives the response's pieces, and ends the request when it is left early.
 
+    Left without an error, it gives the response a moment to come to its end, so that its connection can serve again.
     Written out, not a generator: it is entered once a candidate, and a generator would cost it twice the time.
     """
 
@@ -125,13 +134,19 @@ class Exchange:
                 raise describe_refusal(response.status, await read_at_most(response, MAX_ERROR_BODY))
             finally:
                 response.close()
-        return pieces(response)
+        return Pieces(response)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._response is not None:
-            self._response.close()  # does nothing where the response has come to its end
+        response = self._response
+        if response is None:
+            return
+        try:
+            if kind is None and not response.content.at_eof():
+                await _end_of(response)
+        finally:
+            response.close()  # does nothing where the response has come to its end
 
     async def _post(self) -> aiohttp.ClientResponse:
         data = self._body if len(self._body) < LARGE_BODY else io.BytesIO(self._body)
@@ -145,20 +160,38 @@ class Exchange:
             raise translated(error) from error
 
 
-async def pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives."""
-    content = response.content
-    try:
-        while piece := await content.readany():
-            yield piece
-    except (aiohttp.ClientError, OSError) as error:
-        raise translated(error) from error
+class Pieces:
+    """The body of a response as it arrives; unlike a generator, it can be left in the middle and needs no closing."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._content = response.content
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await self._content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise translated(error) from error
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+
+async def _end_of(response: aiohttp.ClientResponse) -> None:
+    """Wait for the end of a response of which nothing more is wanted; whatever else happens to it doesn't matter."""
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        async with asyncio.timeout(END_GRACE_S):
+            await response.content.readany()
 
 
 async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return the first `limit` bytes of the body."""
     body = bytearray()
-    async for piece in pieces(response):
+    async for piece in Pieces(response):
         body += piece
         if len(body) >= limit:
             break

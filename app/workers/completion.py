@@ -11,7 +11,7 @@ from app.workers.thinking import split_thinking
 if TYPE_CHECKING:
     import msgspec
 
-    from app.workers.wire import Choice, ChunkUsage, ToolCallDelta
+    from app.workers.wire import Choice, ChunkUsage, Delta, ToolCallDelta
 
 
 @dataclass(slots=True)
@@ -50,20 +50,33 @@ class Completion:
 
     def add(self, choice: Choice) -> None:
         """Take in one chunk."""
-        delta = choice.delta
+        if choice.delta is not None:
+            self._hear(choice.delta)
+        if choice.logprobs is not None and choice.logprobs.content:
+            self.logprobs += choice.logprobs.content
+        if choice.finish_reason is not None:
+            self.finish_reason = choice.finish_reason
+
+    def _hear(self, delta: Delta) -> None:
+        """Take in what a chunk adds to the message."""
         thought = delta.reasoning or delta.reasoning_content
         if delta.content:
             self.content.append(delta.content)
         if thought:
             self.reasoning.append(thought)
         for piece in delta.tool_calls or ():
-            _extend(self.calls.setdefault(piece.index, PartialCall()), piece)
-        if choice.logprobs is not None and choice.logprobs.content:
-            self.logprobs += choice.logprobs.content
+            _extend(self.calls.setdefault(self._place(piece), PartialCall()), piece)
         if delta.content or thought or delta.tool_calls:
             self.chunks += 1
-        if choice.finish_reason is not None:
-            self.finish_reason = choice.finish_reason
+
+    def _place(self, piece: ToolCallDelta) -> int:
+        """Return the number of the call that a piece belongs to: a new id or name begins one where it isn't told."""
+        last = max(self.calls, default=None)
+        if piece.index is not None or last is None:
+            return piece.index or 0
+        named = piece.function is not None and bool(piece.function.name)
+        begins = piece.id != self.calls[last].id if piece.id else named
+        return last + 1 if begins else last
 
     def count(self, usage: ChunkUsage) -> None:
         """Take in what the worker says it has cost."""
@@ -79,12 +92,13 @@ class Completion:
         return self.usage or Usage(completion=self.chunks)
 
     def reply(self) -> Reply:
-        """Return the message that the chunks make up."""
-        thinking, text = split_thinking("".join(self.content))
+        """Return the message that the chunks make up; its text isn't searched for thinking that came as such."""
+        content = "".join(self.content)
+        thinking, text = ("".join(self.reasoning), content) if self.reasoning else split_thinking(content)
         calls = (self.calls[index] for index in sorted(self.calls))
         return Reply(
             text=text,
-            thinking="".join(self.reasoning) or thinking,
+            thinking=thinking,
             tool_calls=tuple(ToolCall(id=c.id, name=c.name, arguments="".join(c.arguments)) for c in calls),
         )
 

@@ -7,6 +7,7 @@ import msgspec
 from app.errors import WorkerStatusError
 
 MAX_MESSAGE = 1_000
+KEY_REFUSED = {401, 403}
 
 
 class ErrorFields(msgspec.Struct):
@@ -37,8 +38,13 @@ def describe_refusal(status: int, body: bytes) -> WorkerStatusError:
 
 
 def from_fields(status: int, fields: ErrorFields) -> WorkerStatusError:
-    """Return the error for the fields of an error object that came with `status`."""
+    """Return the error for the fields of an error object that came with `status`.
+
+    What a worker says of a key is about the gateway's own, which clients are not to see a trace of.
+    """
     said = fields.message if isinstance(fields.message, str) and fields.message else "no reason given"
+    if status in KEY_REFUSED:
+        said = "it doesn't take the gateway's key"
     return WorkerStatusError(
         f"the worker answered with status {status}: {said[:MAX_MESSAGE]}",
         worker_status=status,

@@ -2,6 +2,10 @@
 
 This is the hot path, run once a generated token. A line is cut out of the buffer once, a chunk is decoded straight
 into the few fields that are used; everything else is skipped by the parser.
+
+Of the standard for server-sent events, what no completion server sends is left out: events whose data is spread over
+several lines, and lines that end in a carriage return alone. Where chunks have a null in place of an object or a list,
+nothing was said.
 """
 
 from __future__ import annotations
@@ -20,11 +24,12 @@ MAX_LINE = 16 * 1024 * 1024
 """Bytes that one event may take; more is no completion chunk."""
 
 DONE = b"[DONE]"
+BOM = b"\xef\xbb\xbf"
 BAD_GATEWAY = 502
 
 
 class ToolCallDelta(msgspec.Struct):
-    """A piece of a tool call: `index` says of which."""
+    """A piece of a tool call: `index` says of which, where the worker tells."""
 
     class Function(msgspec.Struct):
         """A piece of the function's name or of its arguments."""
@@ -32,7 +37,7 @@ class ToolCallDelta(msgspec.Struct):
         name: str | None = None
         arguments: str | None = None
 
-    index: int = 0
+    index: int | None = None
     id: str | None = None
     function: Function | None = None
 
@@ -70,7 +75,7 @@ class Choice(msgspec.Struct):
     """One choice of a chunk."""
 
     index: int = 0
-    delta: Delta = msgspec.field(default_factory=Delta)
+    delta: Delta | None = None
     logprobs: LogProbs | None = None
     finish_reason: str | None = None
 
@@ -78,9 +83,9 @@ class Choice(msgspec.Struct):
 class Chunk(msgspec.Struct):
     """One event of the stream; an `error` in it ends the stream."""
 
-    choices: list[Choice] = []
+    choices: list[Choice] | None = None
     usage: ChunkUsage | None = None
-    error: ErrorFields | None = None
+    error: ErrorFields | str | None = None
 
 
 class RawChoice(msgspec.Struct):
@@ -95,7 +100,7 @@ class RawChoice(msgspec.Struct):
 class RawChunk(msgspec.Struct):
     """One event of the stream, for handing on."""
 
-    choices: list[RawChoice] = []
+    choices: list[RawChoice] | None = None
 
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
@@ -104,11 +109,11 @@ _decode_raw_chunk = msgspec.json.Decoder(RawChunk).decode
 
 def raw_choices(payload: bytes) -> list[RawChoice]:
     """Return the choices of an event that `ChunkReader` has found to be a chunk."""
-    return _decode_raw_chunk(payload).choices
+    return _decode_raw_chunk(payload).choices or []
 
 
 class ChunkReader:
-    """Cuts a byte stream into chunks; `done` tells whether the stream said `[DONE]`."""
+    """Cuts a byte stream into chunks; `done` tells that it said `[DONE]`: whatever follows is not looked at."""
 
     __slots__ = ("_parts", "_size", "done")
 
@@ -129,14 +134,14 @@ class ChunkReader:
         self._parts, self._size = [], 0
         self._keep(lines.pop())
         for line in lines:
-            if line.startswith(b"data:"):
-                payload = line[5:]
-                if payload.strip() == DONE:
-                    self.done = True
-                else:
-                    yield _chunk(payload), payload
-            elif line and line[0] not in b":eir\r":
-                raise WorkerGarbageError("the worker's answer is not a stream of events")
+            if not line:
+                continue
+            payload = line[5:].strip() if line.startswith(b"data:") else _data_of_other(line)
+            if payload == DONE:
+                self.done = True
+                return
+            if payload:
+                yield _chunk(payload), payload
 
     def _keep(self, part: bytes) -> None:
         """Put the beginning of a line by until its end arrives."""
@@ -152,12 +157,22 @@ class ChunkReader:
         return self.feed(b"\n")
 
 
+def _data_of_other(line: bytes) -> bytes:
+    """Return the data of a line that doesn't begin with its name: there may be a byte order mark in front of it."""
+    line = line.removeprefix(BOM)
+    if line.startswith(b"data:"):
+        return line[5:].strip()
+    if line[:1] not in b":eir\r" and line.rstrip() != b"data":
+        raise WorkerGarbageError("the worker's answer is not a stream of events")
+    return b""
+
+
 def _chunk(payload: bytes) -> Chunk:
     try:
         chunk = _decode_chunk(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WorkerGarbageError("the worker sent an event that is not a completion chunk") from error
     if chunk.error is not None:
-        code = chunk.error.code
-        raise from_fields(code if isinstance(code, int) else BAD_GATEWAY, chunk.error)
+        fields = ErrorFields(message=chunk.error) if isinstance(chunk.error, str) else chunk.error
+        raise from_fields(fields.code if isinstance(fields.code, int) else BAD_GATEWAY, fields)
     return chunk

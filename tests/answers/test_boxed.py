@@ -96,3 +96,10 @@ def test_what_is_too_long_is_compared_as_text(key: Key) -> None:
     digits = "1" * 5_000
     assert key("boxed", rf"\boxed{{{digits}  +  1}}") == f"{digits} + 1"
     assert key("boxed", rf"\boxed{{{digits[:500]}}}") == digits[:500]
+
+
+def test_of_a_long_reply_the_end_is_looked_at(key: Key) -> None:
+    assert key("boxed", r"\boxed{1}" + " x" * 10_000) == "1"
+    assert key("boxed", r"\boxed{1}" + " x" * 20_000) is None
+    assert key("boxed", " x" * 500_000 + r"\boxed{1}") == "1"
+    assert key("number", "7 apples. The answer is 3." + " x" * 20_000) == "3"

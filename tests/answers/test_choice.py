@@ -6,6 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from app.answers import AnyExtractor
+from app.answers.choice import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,3 +88,9 @@ def test_choices_that_make_no_sense_are_refused(choices: list[str]) -> None:
     adapter: TypeAdapter[object] = TypeAdapter(AnyExtractor)
     with pytest.raises(ValidationError):
         adapter.validate_python({"type": "choice", "choices": choices})
+
+
+def test_a_long_list_of_what_is_no_choice_is_refused_at_its_first() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Choice.model_validate({"type": "choice", "choices": [7] * 10_000})
+    assert refused.value.error_count() <= 2

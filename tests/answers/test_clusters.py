@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,8 @@ from app.answers.clusters import MAX_COMPARISONS, Clusters
 from app.answers.equivalence import Equivalence
 from app.candidates import Answer, Question, Reply
 from app.offload import Offload
+
+HOSTILE = "9^{9^{9^{9^9}}}"
 
 
 def boxed(text: str) -> Answer:
@@ -86,7 +89,7 @@ class Counting(Equivalence):
         super().__init__(Offload(max_waiting=0))
         self.count = 0
 
-    async def equivalent(self, a: Answer, b: Answer) -> bool:
+    async def equivalent(self, a: Answer, b: Answer, *, within_s: float | None = None) -> bool:  # noqa: ARG002 - as is
         assert self.known(a, b) is None
         self.count += 1
         return False
@@ -101,6 +104,107 @@ def test_one_answer_causes_a_bounded_number_of_comparisons() -> None:
         before = equivalence.count
         assert await clusters.assign(boxed("y")) == 40
         assert equivalence.count - before == MAX_COMPARISONS
+
+    asyncio.run(scenario())
+
+
+def test_comparisons_beyond_the_bound_count_as_undecided() -> None:
+    async def scenario() -> None:
+        clusters = Clusters(Counting())
+        for number in range(MAX_COMPARISONS + 1):
+            await clusters.assign(boxed(f"x+{number}"))
+        assert clusters.undecided == 0
+        await clusters.assign(boxed("y"))
+        assert clusters.undecided == 1
+        await clusters.assign(boxed("y"))
+        assert clusters.undecided == 1
+
+    asyncio.run(scenario())
+
+
+LONG = "x+" * 1_500 + "x"
+
+
+@pytest.mark.parametrize(("a", "b"), [("x+1", "1+x"), (LONG, "x")])
+def test_answers_that_cannot_be_compared_are_apart_and_count_as_undecided(a: str, b: str) -> None:
+    async def scenario() -> None:
+        clusters = Clusters(Equivalence(Offload(max_waiting=0)))
+        assert [await clusters.assign(boxed(each)) for each in (a, b, "1", "2", a)] == [0, 1, 2, 3, 0]
+        assert clusters.undecided == 1 + 2 * 2
+
+    asyncio.run(scenario())
+
+
+def test_answers_that_their_keys_tell_apart_are_never_undecided() -> None:
+    async def scenario() -> None:
+        clusters = Clusters(Equivalence(Offload(max_waiting=0)))
+        for answer in (boxed("1"), boxed("2"), text("x+1"), text("1+x"), text(LONG)):
+            await clusters.assign(answer)
+        assert clusters.undecided == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_run_whose_allowance_is_used_up_goes_by_keys_and_says_so() -> None:
+    async def scenario() -> None:
+        async with Offload(max_workers=1) as offload:
+            equivalence = Equivalence(offload, timeout_s=20)
+            spent = Clusters(equivalence, allowance_s=0.05)
+            assert [await spent.assign(boxed(each)) for each in (HOSTILE, "x+1", "1+x", "x+1")] == [0, 1, 2, 1]
+            assert spent.undecided == 3
+            another = Clusters(equivalence, allowance_s=60)
+            assert [await another.assign(boxed(each)) for each in ("x+1", "1+x")] == [0, 0]
+            assert another.undecided == 0
+
+    asyncio.run(scenario())
+
+
+class Held(Equivalence):
+    """Compares nothing before it is let go, and then by math-verify."""
+
+    def __init__(self, offload: Offload) -> None:
+        super().__init__(offload, timeout_s=20)
+        self.asked = asyncio.Event()
+        self.free = asyncio.Event()
+
+    async def equivalent(self, a: Answer, b: Answer, *, within_s: float | None = None) -> bool:
+        self.asked.set()
+        await self.free.wait()
+        return await super().equivalent(a, b, within_s=within_s)
+
+
+def test_an_assignment_that_is_cancelled_is_as_if_it_had_never_been() -> None:
+    async def scenario() -> None:
+        async with Offload(max_workers=1) as offload:
+            equivalence = Held(offload)
+            clusters = Clusters(equivalence, allowance_s=60)
+            assert await clusters.assign(boxed("x+1")) == 0
+            cut = asyncio.create_task(clusters.assign(boxed("1+x")))
+            await equivalence.asked.wait()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await clusters.assign(boxed("x+2"))  # which waits for its turn
+            cut.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cut
+            assert (len(clusters), clusters.undecided) == (1, 0)
+            equivalence.free.set()
+            assert [await clusters.assign(boxed(each)) for each in ("x+2", "1+x", "2+x")] == [1, 0, 1]
+            assert (len(clusters), clusters.undecided) == (2, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_in_the_midst_of_a_comparison_leaves_the_clusters_usable() -> None:
+    async def scenario() -> None:
+        async with Offload(max_workers=2) as offload:
+            clusters = Clusters(Equivalence(offload, timeout_s=20), allowance_s=60)
+            assert await clusters.assign(boxed("x+1")) == 0
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await clusters.assign(boxed(HOSTILE))
+            assert await clusters.assign(boxed("1+x")) == 0
+            assert (len(clusters), clusters.undecided) == (1, 0)
 
     asyncio.run(scenario())
 

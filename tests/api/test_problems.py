@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from app.api.problems import MAX_MESSAGE, MAX_PROBLEMS, describe, invalid
+from app.api.problems import MAX_MESSAGE, MAX_PROBLEMS, describe, invalid, path_in
 from app.strategies import AnyStrategy
 
 if TYPE_CHECKING:
@@ -61,3 +61,9 @@ def test_our_own_words_come_without_pydantics() -> None:
     value = {"type": "hybrid"}
     _, message = describe(error_of(STRATEGY.validate_python, value), value)
     assert message == "give either `chains` and `rounds`, or `widths`"
+
+
+def test_a_number_that_is_no_place_of_the_list_is_no_part_of_the_path() -> None:
+    assert path_in([{"a": 1}], (0, "a"), missing=False) == ["0", "a"]
+    assert path_in([{"a": 1}], (1, "a"), missing=False) == []
+    assert path_in([{"a": [5]}], (0, "list[int]", "a", 0, "int"), missing=False) == ["0", "a", "0"]

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.selection import Selector, split_model
+from app.api.selection import Selector, has_more_values, split_model
 from app.errors import InvalidStrategyError
 from app.strategies.hybrid import Hybrid
 from app.strategies.parallel import Parallel
@@ -16,6 +18,9 @@ from app.strategies.single import Single
 
 if TYPE_CHECKING:
     from app.strategies.base import Strategy
+
+NAMES = st.sampled_from("abc")
+JSON = st.recursive(st.just(0), lambda inside: st.lists(inside, max_size=6) | st.dictionaries(NAMES, inside))
 
 MODELS = {"qwen3", "c4ai+r", "c4ai+r+plus"}
 
@@ -153,3 +158,23 @@ def test_a_wrong_configuration_is_told_of_with_its_key() -> None:
 
 def test_without_anything_else_the_default_is_run() -> None:
     assert Selector(default={"type": "single"}, presets={}).default == Single()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"type": "parallel", "n": 2, "sampling": {"temperature": ["x"] * 200_000}},
+        {"type": "parallel", "n": 2, **{f"x{number}": 1 for number in range(200_000)}},
+        {"type": "parallel", "n": 2, "answer": {"type": "choice", "choices": [[0] * 100] * 2_000}},
+    ],
+)
+def test_a_spec_of_too_many_values_is_refused_as_a_whole(selector: Selector, spec: object) -> None:
+    with pytest.raises(InvalidStrategyError, match="more than 16384 values") as caught:
+        selector.read(spec)
+    assert caught.value.param == "strategy"
+
+
+@given(JSON, st.integers(0, 30))
+def test_values_are_counted_at_any_depth(value: object, most: int) -> None:
+    containers_and_numbers = re.findall(r"[\[{]|0", msgspec.json.encode(value).decode())
+    assert has_more_values(value, most) == (len(containers_and_numbers) - 1 > most)

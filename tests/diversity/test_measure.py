@@ -50,6 +50,11 @@ def test_unlike_candidates_are_measured_on_every_scale(embedder: WordLlamaEmbedd
     assert found.mean_copy_ratio == 0.25
 
 
+def test_comparisons_left_undecided_are_told_along() -> None:
+    assert asyncio.run(measure([], Broken())).undecided_comparisons == 0
+    assert asyncio.run(measure([], Broken(), undecided_comparisons=3)).undecided_comparisons == 3
+
+
 def test_only_candidates_that_finished_count(embedder: WordLlamaEmbedder) -> None:
     done = [candidate(0, "one answer", cluster=0), candidate(1, "another answer", cluster=1)]
     cut = Candidate(index=2, reply=Reply(text="cut off in the"), cluster=2, copy_ratio=1.0)

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.scripted.actions import Status
 from tests.scripted.reply import Reply, Usage
 from tests.scripted.scripts import always
 from tests.stage import QUESTION, staged
@@ -25,7 +26,7 @@ ANSWER = Reply(texts=("The answer is 42.",))
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Stage]:
-    with staged(api_keys=["secret-one", "secret-two"]) as running:
+    with staged(api_keys=["secret-one", "secret-two", "clé-à"]) as running:
         yield running
 
 
@@ -186,6 +187,22 @@ def test_metrics_count_what_happened(stage: Stage) -> None:
     assert value("quorum_worker_in_flight", worker="w0") == 0
 
 
+def test_a_model_that_nobody_serves_is_no_label(stage: Stage) -> None:
+    assert stage.ask("parallel-2", model="made-up-by-a-client").status_code == 404
+    told = stage.client.get("/metrics").text
+    assert "made-up-by-a-client" not in told
+    assert 'quorum_requests_total{model="unknown",outcome="model_not_found",strategy="parallel"}' in told
+
+
+def test_errors_of_a_run_bear_its_headers(stage: Stage) -> None:
+    stage.play(always(Status(status=500)))
+    failed = stage.ask("parallel-2")
+    assert failed.status_code == 502
+    assert failed.headers["X-Quorum-Run-Id"].startswith("run_")
+    assert failed.headers["X-Quorum-Strategy"] == "parallel"
+    assert "X-Quorum-Run-Id" not in stage.ask("parallel-0").headers
+
+
 def test_a_key_is_needed_where_keys_are_configured(guarded: Stage) -> None:
     for path in ("/v1/models", "/v1/strategies", "/v1/runs/x"):
         assert guarded.client.get(path).status_code == 401
@@ -202,6 +219,11 @@ def test_any_of_the_keys_opens(guarded: Stage) -> None:
         assert guarded.client.get("/v1/models", headers=headers).status_code == 200
         response = guarded.client.post("/v1/chat/completions", json=QUESTION, headers=headers)
         assert response.status_code == 200
+
+
+def test_a_key_may_have_letters_beyond_ascii(guarded: Stage) -> None:
+    headers = [(b"Authorization", "Bearer clé-à".encode())]
+    assert guarded.client.get("/v1/models", headers=headers).status_code == 200
 
 
 def test_the_clients_key_is_not_handed_to_workers(guarded: Stage) -> None:

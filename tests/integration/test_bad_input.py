@@ -68,6 +68,8 @@ def test_a_body_that_is_no_json_object_is_refused(stage: Stage, body: bytes) -> 
         ({"stream_options": []}, "stream_options"),
         ({"tools": {}}, "tools"),
         ({"response_format": "json"}, "response_format"),
+        ({"messages": [{"role": "x"}] * 2_048}, "messages.0.role"),
+        ({"tools": [1] * 100_000}, "tools.0"),
         ({"logprobs": 3}, "logprobs"),
     ],
 )
@@ -112,6 +114,13 @@ def test_a_field_of_the_wrong_kind_is_named(stage: Stage, change: dict[str, obje
         ({"type": "parallel", "n": 2, "include": ["secrets"]}, "strategy.include.0"),
         ({"type": "parallel", "n": 2, "sampling": {"temperature": []}}, "strategy.sampling.temperature"),
         ({"type": "parallel", "n": 2, "context": {"pad_tokens": -1}}, "strategy.context.pad_tokens"),
+        ({"type": "parallel", "n": 2, "sampling": {"temperature": ["x"] * 200_000}}, "strategy"),
+        ({"type": "parallel", "n": 2, "sampling": {"temperature": [1.0] * 65}}, "strategy.sampling.temperature"),
+        ({"type": "parallel", "n": 2, "context": {"pad_tokens": 32_769}}, "strategy.context.pad_tokens"),
+        ({"type": "parallel", "n": 2, "include": ["texts"] * 3}, "strategy.include"),
+        ({"type": "parallel", "n": 2, "verifiers": [{"type": "math", "answer": "1"}] * 9}, "strategy.verifiers"),
+        ({"type": "reject", "max_attempts": 2, "reject_if": ["failed"] * 9}, "strategy.reject_if"),
+        ({"type": "hybrid", "widths": [1] * 1_025}, "strategy.widths"),
         ({"type": "parallel", "n": 2, "budget": {"max_completion_tokens": 0}}, "strategy.budget.max_completion_tokens"),
         ({"type": "sequential", "rounds": 2, "context": {"template": "Again!"}}, "strategy.context"),
         ({"type": "sequential", "rounds": 2, "context": {"history": "solutions", "template": "x"}}, "strategy.context"),
@@ -186,7 +195,7 @@ def test_money_that_not_even_one_candidate_fits_is_refused(stage: Stage) -> None
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(stage: Stage) -> None:
-    response = stage.client.post("/v1/chat/completions", content=b"x" * (16 * 1024 * 1024 + 1))
+    response = stage.client.post("/v1/chat/completions", content=b"x" * (8 * 1024 * 1024 + 1))
     assert (response.status_code, error_of(response)["code"]) == (413, "request_too_large")
 
 
@@ -195,6 +204,14 @@ def test_messages_over_the_limit_are_refused(stage: Stage) -> None:
     response = stage.ask("single", messages=long)
     assert (response.status_code, error_of(response)["code"]) == (413, "request_too_large")
     response = stage.ask("single", messages=HI * 2_049)
+    assert (response.status_code, error_of(response)["code"]) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize("wrong", [{"role": "x"}, 5, [[]], {"role": "user", "content": 5}])
+def test_what_is_too_much_is_refused_before_it_is_looked_at(stage: Stage, wrong: object) -> None:
+    response = stage.ask("single", messages=[wrong] * 12_000)
+    assert (response.status_code, error_of(response)["code"]) == (413, "request_too_large")
+    response = stage.ask("single", messages=[wrong, {"role": "user", "content": "x" * 2_000_001}])
     assert (response.status_code, error_of(response)["code"]) == (413, "request_too_large")
 
 
@@ -230,3 +247,18 @@ def test_a_bad_header_strategy_is_refused(stage: Stage) -> None:
 
 def test_a_bad_model_suffix_is_refused(stage: Stage) -> None:
     assert error_of(stage.ask(model="scripted+quick"))["code"] == "invalid_strategy"
+
+
+def test_a_field_with_a_long_name_is_named_by_its_beginning(stage: Stage) -> None:
+    error = error_of(stage.ask({"type": "parallel", "n": 2, "x" * 1_000_000: 1}))
+    assert error["param"] == "strategy." + "x" * 191
+    assert len(error["message"]) <= 2_000
+
+
+def test_a_strategy_header_of_unreasonable_length_is_told_by_its_beginning(stage: Stage) -> None:
+    body = {"model": "scripted", "messages": HI}
+    headers = {"X-Quorum-Strategy": "x" * 100_000}
+    response = stage.client.post("/v1/chat/completions", json=body, headers=headers)
+    error = error_of(response)
+    assert (response.status_code, error["code"], error["param"]) == (400, "invalid_strategy", "strategy")
+    assert len(error["message"]) < 500

@@ -65,7 +65,8 @@ def test_one_failed_candidate_is_listed_and_the_rest_decide(stage: Stage, fault:
 def test_when_all_fail_the_error_lists_the_causes_and_is_no_answer(stage: Stage, fault: Fault, *, stream: bool) -> None:
     stage.play(always(fault))
     response = stage.ask("parallel-3", stream=stream)
-    assert response.status_code == 502 if "event-stream" not in response.headers["content-type"] else 200
+    assert response.status_code == 502
+    assert response.headers["content-type"] == "application/json"
     assert '"code":"all_candidates_failed"' in response.text
     assert "3 x" in response.text
     assert "Traceback" not in response.text
@@ -120,12 +121,19 @@ def test_tokens_of_a_candidate_that_broke_off_are_on_the_account(stage: Stage) -
 
 
 def test_half_a_batch_of_llama_cpp_still_counts(llama: Stage) -> None:
-    llama.play(always(ErrorInStream(reply=Reply(texts=("The answer is 42.",)), after_chunks=7)))
+    words, ends = 4 * (1 + 4), 2 * 2  # a role and four words each; then two choices end, each with its usage
+    llama.play(always(ErrorInStream(reply=GOOD, after_chunks=words + ends)))
+    body = llama.answer({"type": "parallel", "n": 4, "stop": "none"})
+    rows = body["quorum"]["candidates"]
+    assert [row["fate"] for row in rows] == ["selected", "counted", "failed", "failed"]
+    assert [row["completion_tokens"] for row in rows] == [4, 4, 4, 4]
+    assert body["quorum"]["decision"]["votes"] == 2
+
+
+def test_a_batch_of_llama_cpp_that_breaks_off_before_any_choice_ended_is_an_error(llama: Stage) -> None:
+    llama.play(always(ErrorInStream(reply=GOOD, after_chunks=4 * (1 + 4))))
     response = llama.ask({"type": "parallel", "n": 4, "stop": "none"})
-    assert response.status_code in {200, 502}
-    if response.status_code == 200:
-        fates = {row["fate"] for row in response.json()["quorum"]["candidates"]}
-        assert "failed" in fates
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "all_candidates_failed")
 
 
 def test_a_deadline_returns_the_best_answer_so_far(stage: Stage) -> None:

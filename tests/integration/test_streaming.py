@@ -33,9 +33,9 @@ def streamed(stage: Stage, strategy: object, **fields: object) -> tuple[list[dic
     return chunks, comments
 
 
-def text_of(chunks: list[dict[str, Any]], index: int = 0) -> str:
+def text_of(chunks: list[dict[str, Any]], index: int = 0, *, field: str = "content") -> str:
     choices = (choice for chunk in chunks for choice in chunk["choices"] if choice["index"] == index)
-    return "".join(choice["delta"].get("content") or "" for choice in choices)
+    return "".join(choice["delta"].get(field) or "" for choice in choices)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -115,6 +115,22 @@ def test_thinking_tool_calls_and_logprobs_are_streamed_too(stage: Stage) -> None
         assert "".join(call["function"].get("arguments") or "" for call in calls) == '{"x": 1}'
         assert any(choice["logprobs"] for chunk in chunks for choice in chunk["choices"])
         assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_thinking_in_tags_is_kept_apart_as_in_an_answer_that_is_not_streamed(stage: Stage) -> None:
+    stage.play(always(Reply(texts=("<think> Let me see. </think> The tag </think> ends it.",))))
+    message = stage.answer("single")["choices"][0]["message"]
+    assert (message["reasoning"], message["content"]) == ("Let me see.", "The tag </think> ends it.")
+    for strategy in ("single", "parallel-2"):
+        chunks, _ = streamed(stage, strategy)
+        assert (text_of(chunks, field="reasoning"), text_of(chunks)) == (message["reasoning"], message["content"])
+
+
+def test_thinking_is_streamed_as_reasoning_whatever_the_worker_calls_it(stage: Stage) -> None:
+    stage.play(always(Reply(texts=("4",), reasoning="Let me see.", reasoning_field="reasoning_content")))
+    chunks, _ = streamed(stage, "single")
+    assert (text_of(chunks, field="reasoning"), text_of(chunks)) == ("Let me see.", "4")
+    assert "reasoning_content" not in json.dumps(chunks)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from app.price import Price
 from app.strategies.parallel import Parallel
 from app.telemetry.metrics import Metrics
 from app.verifiers.exact import ExactVerifier
+from app.verifiers.regex import RegexVerifier
 from app.workers.worker import Worker
 
 if TYPE_CHECKING:
@@ -146,3 +147,14 @@ def test_two_servers_in_one_process_count_for_themselves() -> None:
     one, other = Metrics([]), Metrics([])
     one.answered(outcome_of())
     assert value(other, "quorum_requests_total", outcome="ok", **BY_STRATEGY) is None
+
+
+def test_verdicts_of_several_kinds_of_verifiers_are_one_series() -> None:
+    exact, regex = ExactVerifier(answer="x"), RegexVerifier(pattern="x")
+    metrics = Metrics([])
+    for verifiers in ((exact, regex), (regex, exact, exact), (regex, regex)):
+        outcome = outcome_of()
+        strategy = outcome.job.strategy.model_copy(update={"verifiers": verifiers})
+        metrics.answered(replace(outcome, job=replace(outcome.job, strategy=strategy)))
+    assert value(metrics, "quorum_verdicts_total", verifier="several", status="pass") == 4
+    assert value(metrics, "quorum_verdicts_total", verifier="regex", status="pass") == 2

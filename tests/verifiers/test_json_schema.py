@@ -14,10 +14,12 @@ from pydantic import ValidationError
 from app.candidates import Answer, Candidate, Reply
 from app.verifiers.json_schema import JsonSchemaVerifier
 from app.verifiers.json_schema.metaschema import metaschema_validator
-from app.verifiers.json_schema.schemas import violations
+from app.verifiers.json_schema.schemas import check_schema, violations
 from app.verifiers.panel import judge_all
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from app.verifiers.base import VerifierTools
 
 PERSON: dict[str, Any] = {
@@ -105,8 +107,8 @@ NO_SCHEMAS: list[tuple[object, str]] = [
     ({"$ref": "#/$defs/missing"}, "leads nowhere"),
     ({"$dynamicRef": "#missing"}, "leads nowhere"),
     ({"$id": "http://[broken"}, "not a JSON Schema"),
-    ({"enum": ["x" * 70_000]}, "characters, more than"),
-    ({"anyOf": [{}] * 1_000}, "objects and lists, more than"),
+    ({"enum": ["x" * 70_000]}, "more than 65536 characters"),
+    ({"anyOf": [{}] * 1_000}, "more than 1000 objects and lists"),
     ({"type": [*range(10_000), "x"]}, "is too long"),
     ({"$ref": "#/$defs/a/b", "$defs": {"a": True}}, "not a JSON Schema"),
     ({"$ref": "#/title/0", "title": "text"}, "not a JSON Schema"),
@@ -129,6 +131,25 @@ def test_a_schema_that_nests_too_deeply_is_refused() -> None:
         schema = {"not": schema}
     with pytest.raises(ValidationError, match="more than 64 levels"):
         verifier(schema)
+
+
+class Unopened(list[int]):
+    """A list that must not be looked into."""
+
+    def __iter__(self) -> Iterator[int]:
+        raise AssertionError
+
+
+def test_no_more_of_a_schema_is_looked_at_than_it_may_have() -> None:
+    with pytest.raises(ValueError, match="more than 65536 characters"):
+        check_schema({"enum": Unopened(range(70_000))})
+    with pytest.raises(ValueError, match="more than 1000 objects and lists"):
+        check_schema({"anyOf": [{"enum": Unopened()}] * 1_000})
+
+
+def test_the_keys_of_a_schema_count_as_its_characters() -> None:
+    with pytest.raises(ValidationError, match="more than 65536 characters"):
+        verifier({"properties": {"x" * 70_000: True}})
 
 
 def test_the_schema_keeps_its_name_when_written_out() -> None:

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
 
-from app.candidates import Answer, Candidate, Reply
+from app.answers.equivalence import Equivalence
+from app.candidates import Answer, Candidate, Question, Reply
+from app.offload import Offload
+from app.verifiers.base import VerifierTools
 from app.verifiers.math import MathVerifier
+from app.verifiers.panel import judge_all
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from app.verifiers.base import VerifierTools
+    from app.candidates import Verdict
 
 
 def candidate(text: str, answer: Answer | None = None) -> Candidate:
@@ -63,3 +66,31 @@ def test_no_answer_is_a_fail_that_says_so(runner: asyncio.Runner, tools: Verifie
 def test_a_gold_answer_is_a_bounded_text(gold: object) -> None:
     with pytest.raises(ValidationError):
         MathVerifier.model_validate({"type": "math", "answer": gold})
+
+
+@pytest.mark.parametrize(
+    ("offload", "text", "reason"),
+    [
+        ({"max_workers": 1}, r"\boxed{9^{9^{9^{9^9}}}}", "TimeoutError"),
+        ({"preload": ("no_such_module_anywhere",)}, r"\boxed{1+x}", "OffloadError"),
+        ({"max_waiting": 0}, r"\boxed{1+x}", "OffloadBusyError"),
+        ({"max_waiting": 0}, rf"\boxed{{{'x+' * 1_500}x}}", "2000 characters"),
+    ],
+    ids=["out of time", "dead process", "busy", "too long"],
+)
+def test_an_answer_that_could_not_be_compared_is_an_error_and_never_a_fail(
+    offload: dict[str, Any], text: str, reason: str
+) -> None:
+    async def scenario() -> Verdict | None:
+        async with Offload(**offload) as processes:
+            tools = VerifierTools(
+                question=Question(messages=[]), equivalence=Equivalence(processes, timeout_s=0.2), offload=processes
+            )
+            return await judge_all([MathVerifier(answer="x+1")], candidate(text), tools)
+
+    verdict = asyncio.run(scenario())
+    assert verdict is not None
+    assert (verdict.status, verdict.score) == ("error", None)
+    assert verdict.feedback is not None
+    assert verdict.feedback.startswith("The verifier math could not decide: ")
+    assert reason in verdict.feedback

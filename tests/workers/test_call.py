@@ -152,7 +152,7 @@ def test_candidates_are_told_of_as_they_end_but_for_the_last_one() -> None:
                 told.append(list(record.completed))
 
     asyncio.run(record.call.run(Watching([]), URL, b"{}"))
-    assert told == [[], [], [1], [1], [1], [1]]
+    assert told == [[], [], [1], [1], [1]]
     assert (record.completed, record.call.ended) == ([1], [0])
 
 
@@ -198,6 +198,29 @@ def test_a_choice_that_nobody_asked_for_is_refused(index: int) -> None:
 def test_a_count_that_belongs_to_nobody_is_left_alone() -> None:
     record = Recorded(1).run([counted(9, 9), said(0, "a"), ended(0), counted(1, 1), DONE])
     assert record.results[0][2].completion == 1
+
+
+def test_nothing_is_read_after_done() -> None:
+    record = Recorded(1).run([said(0, "a") + ended(0) + DONE + b"<html>", b"more of it"])
+    assert (record.results[0][0].text, record.told) == ("a", [0])
+
+
+def test_nulls_in_place_of_lists_and_objects_say_nothing() -> None:
+    null_choices = event({"choices": None, "usage": {"prompt_tokens": 1, "completion_tokens": 1}})
+    null_delta = event({"choices": [{"index": 0, "delta": None, "finish_reason": "stop"}]})
+    record = Recorded(1, watched=True).run([said(0, "a"), null_delta, null_choices, DONE])
+    assert (record.results[0][0].text, record.results[0][2].completion) == ("a", 1)
+    assert [msgspec.json.decode(choice.delta) for choice in record.seen] == [{"content": "a"}, {}]
+
+
+def test_a_watcher_sees_the_thinking_of_each_choice_apart_from_its_text() -> None:
+    record = Recorded(3, watched=True).run([LLAMA])
+    seen: list[dict[str, str]] = [{}, {}, {}]
+    for choice in record.seen:
+        delta: dict[str, str] = msgspec.json.decode(choice.delta)
+        for field, said_now in delta.items():
+            seen[choice.index][field] = seen[choice.index].get(field, "") + said_now
+    assert seen == [{"content": "äa2"}, {"content": "b1 b2"}, {"reasoning": "hm", "content": "c"}]
 
 
 def test_a_watcher_sees_everything_as_it_came() -> None:

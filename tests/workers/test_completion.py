@@ -31,6 +31,26 @@ def test_thinking_in_tags_is_kept_apart_too() -> None:
     assert (reply.text, reply.thinking) == ("4", "hm")
 
 
+def test_a_text_is_left_alone_where_thinking_came_as_such() -> None:
+    text = "<think> opens it, and\n</think>\ncloses it."
+    reply = completion_of(delta(reasoning="hm"), delta(content=text)).reply()
+    assert (reply.text, reply.thinking) == (text, "hm")
+
+
+def test_tool_calls_without_an_index_are_told_apart_by_their_ids_and_names() -> None:
+    reply = completion_of(
+        delta(tool_calls=[{"index": None, "id": "a", "function": {"name": "add", "arguments": "{"}}]),
+        delta(tool_calls=[{"index": None, "function": {"arguments": "}"}}]),
+        delta(tool_calls=[{"id": "b", "function": {"name": "add"}}, {"id": "b", "function": {"arguments": "[]"}}]),
+        delta(tool_calls=[{"function": {"name": "sub", "arguments": "1"}}, {"index": None}]),
+    ).reply()
+    assert reply.tool_calls == (
+        ToolCall(id="a", name="add", arguments="{}"),
+        ToolCall(id="b", name="add", arguments="[]"),
+        ToolCall(id="", name="sub", arguments="1"),
+    )
+
+
 def test_tool_calls_are_put_together_from_their_pieces_in_the_order_of_their_index() -> None:
     reply = completion_of(
         delta(tool_calls=[{"index": 1, "id": "b", "function": {"name": "sub", "arguments": "{}"}}]),

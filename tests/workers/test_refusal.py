@@ -33,3 +33,10 @@ def test_whatever_else_a_server_says_is_not_quoted(body: bytes) -> None:
 def test_a_long_message_is_cut() -> None:
     error = describe_refusal(400, b'{"error": {"message": "' + b"x" * 9_999 + b'"}}')
     assert len(error.message) < MAX_MESSAGE + 100
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_is_said_of_the_gateways_own_key_is_not_told(status: int) -> None:
+    error = describe_refusal(status, b'{"error": {"message": "invalid key sk-123", "code": "invalid_api_key"}}')
+    assert "sk-123" not in error.message
+    assert "the gateway's key" in error.message

@@ -46,12 +46,15 @@ def test_a_stream_reads_the_same_byte_by_byte_and_without_a_last_line_end() -> N
 
 def test_the_chunks_hold_what_the_worker_said() -> None:
     pairs = list(ChunkReader().feed(STREAM))
-    (first, _), (second, _), (third, raw), (last, _) = pairs
-    assert first.choices[0].delta.content == "ä b"
-    assert (second.choices[0].index, second.choices[0].delta.reasoning) == (1, "hm")
-    assert third.choices[0].finish_reason == "stop"
-    assert third.choices[0].logprobs is not None
-    assert [bytes(one) for one in third.choices[0].logprobs.content or ()] == [b'{"token":"a"}']
+    (first,), (second,), (third,) = (chunk.choices or [] for chunk, _ in pairs[:3])
+    (_, raw), (last, _) = pairs[2:]
+    assert first.delta is not None
+    assert first.delta.content == "ä b"
+    assert second.delta is not None
+    assert (second.index, second.delta.reasoning) == (1, "hm")
+    assert third.finish_reason == "stop"
+    assert third.logprobs is not None
+    assert [bytes(one) for one in third.logprobs.content or ()] == [b'{"token":"a"}']
     assert bytes(raw_choices(raw)[0].logprobs) == b'{"content":[{"token":"a"}]}'
     assert last.usage is not None
     assert last.usage.prompt_tokens_details is not None
@@ -75,13 +78,43 @@ def test_a_last_event_without_an_end_is_read_at_the_end() -> None:
         b'data: {"choices": 5}\n',
         b'data: {"choices": [{"index": "0"}]}\n',
         b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n',
-        b"data:\n",
         b"\x00\x01\n",
     ],
 )
 def test_what_is_not_a_stream_of_chunks_is_refused(data: bytes) -> None:
     with pytest.raises(WorkerGarbageError):
         list(ChunkReader().feed(data))
+
+
+@pytest.mark.parametrize(
+    "empty", [b"\xef\xbb\xbf", b"data\n\n", b"data:\r\n\r\n", b"data: \n\n", b"\xef\xbb\xbf: hi\n\n"]
+)
+def test_what_the_standard_lets_pass_is_let_pass(empty: bytes) -> None:
+    assert read([empty + STREAM]) == read([STREAM])
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        b'{"choices":null}',
+        b'{"choices":[{"index":0,"delta":null}]}',
+        b'{"choices":[{"index":0,"delta":{"role":"assistant"}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":null,"tool_calls":null}}]}',
+        b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":null,"function":null}]}}]}',
+    ],
+)
+def test_a_chunk_may_say_nothing(chunk: bytes) -> None:
+    ((found, raw),) = ChunkReader().feed(b"data: " + chunk + b"\n\n")
+    assert len(raw_choices(raw)) == len(found.choices or ())
+
+
+def test_a_byte_order_mark_may_stand_before_the_first_event() -> None:
+    ((found, _),) = ChunkReader().feed(b'\xef\xbb\xbfdata: {"choices":[{"index":3}]}\n\n')
+    assert [choice.index for choice in found.choices or ()] == [3]
+
+
+def test_what_follows_done_is_not_looked_at() -> None:
+    assert read([STREAM + b"<html>\n"]) == read([STREAM])
 
 
 def test_an_event_of_unreasonable_length_is_refused() -> None:
@@ -95,6 +128,7 @@ def test_an_event_of_unreasonable_length_is_refused() -> None:
         (b'{"message": "too long", "code": 400}', 400, None),
         (b'{"message": "too long", "code": "context_length_exceeded"}', 502, "context_length_exceeded"),
         (b'{"message": "too long"}', 502, None),
+        (b'"too long"', 502, None),
     ],
 )
 def test_an_error_in_the_stream_is_the_workers(error: bytes, status: int, code: str | None) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 
+from app.answers.reading import TAIL
+
 _TOKEN = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|(?P<open>\{)|(?P<close>\})|\\.", re.DOTALL)
 
 
 def last_box(text: str) -> str | None:
     r"""Return the content of the last `\boxed{...}` or `\fbox{...}` that is closed and not blank; None if none is.
 
-    Of boxes within boxes the outermost counts. One pass, whatever the braces do.
+    Of boxes within boxes the outermost counts. One pass, whatever the braces do, over the last `TAIL` characters.
     """
+    text = text[-TAIL:]
     found: str | None = None
     opened: list[int | None] = []  # where the content of each open brace begins; None for those that are no box
     for token in _TOKEN.finditer(text):

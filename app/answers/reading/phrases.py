@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from app.answers.reading import TAIL
 from app.answers.reading.numbers import plain, rational
 
 _ANCHOR = re.compile(r"####|\banswers?\b", re.IGNORECASE)
@@ -36,7 +37,11 @@ _MAX_VALUE = 200
 
 
 def announced(text: str) -> str | None:
-    """Return the value of the last phrase that announces an answer, without markup and closing punctuation."""
+    """Return the value of the last phrase that announces an answer, without markup and closing punctuation.
+
+    Of a long text the last `TAIL` characters are looked at.
+    """
+    text = text[-TAIL:]
     anchors = deque(_ANCHOR.finditer(text), maxlen=_LAST)
     for anchor in reversed(anchors):
         rest = text[anchor.end() : anchor.end() + _REACH]

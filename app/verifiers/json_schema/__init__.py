@@ -43,7 +43,7 @@ class JsonSchemaVerifier(Verifier):
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return whether the candidate's document is valid; raises TimeoutError where that can't be told in time."""
-        answer = answer_of(candidate, "json", tools.question, [Json()])
+        answer = await answer_of(candidate, "json", tools.question, [Json()])
         document = candidate.reply.text if answer is None else answer.text
         found = await tools.offload.call(violations, self.definition, document, timeout_s=_TIME_LIMIT_S)
         if found is None:

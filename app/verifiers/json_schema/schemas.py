@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, cast
 
 from jsonschema import Draft202012Validator
@@ -19,10 +19,13 @@ from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY
 from app.verifiers.json_schema.metaschema import metaschema_validator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sized
+    from typing import TypeAlias
 
     from jsonschema import ValidationError
     from referencing.jsonschema import Schema, SchemaRegistry, SchemaResource
+
+    _Container: TypeAlias = dict[str, object] | list[object]
 
 MAX_SCHEMA_CHARACTERS = 65_536
 MAX_SCHEMA_NODES = 1_000
@@ -43,12 +46,9 @@ _SECRET = frozenset(
 
 def check_schema(schema: Schema) -> None:
     """Raise ValueError, saying where and why, if this is no schema, is too large or refers to what is not in it."""
-    nodes = _count_nodes(schema)
-    if nodes > MAX_SCHEMA_NODES:
-        raise ValueError(f"the schema has {nodes} objects and lists, more than {MAX_SCHEMA_NODES}")
+    _check_size(schema)
     text = json.dumps(schema)
-    if len(text) > MAX_SCHEMA_CHARACTERS:
-        raise ValueError(f"the schema has {len(text)} characters, more than {MAX_SCHEMA_CHARACTERS}")
+    _check_characters(len(text))
     _check_text(text)
 
 
@@ -63,14 +63,41 @@ def violations(schema: Schema, document: str) -> list[str] | None:
     return [_sentence(error) for error in islice(errors, MAX_VIOLATIONS)]
 
 
-def _count_nodes(value: Any, depth: int = 1) -> int:  # noqa: ANN401 - any JSON value
-    """Return the number of objects and lists in a JSON value; raise ValueError where they nest too deeply."""
-    if not isinstance(value, dict | list):
-        return 0
-    if depth > MAX_SCHEMA_DEPTH:
-        raise ValueError(f"the schema nests more than {MAX_SCHEMA_DEPTH} levels deep")
-    children = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)  # pyright: ignore[reportUnknownMemberType]
-    return 1 + sum(_count_nodes(child, depth + 1) for child in children)
+def _check_size(schema: Schema) -> None:
+    """Raise ValueError where the schema is too large or nests too deeply, without looking at more than it may have.
+
+    The length of a list, an object or a string is no greater than that of its JSON text.
+    """
+    level: list[object] = [schema]
+    depth = nodes = characters = 0
+    while level:
+        opened = cast("list[_Container]", [value for value in level if isinstance(value, dict | list)])
+        texts = [value for value in level if isinstance(value, str)]
+        depth, nodes, characters = (
+            depth + bool(opened),
+            nodes + len(opened),
+            characters + _total(opened) + _total(texts),
+        )
+        if depth > MAX_SCHEMA_DEPTH:
+            raise ValueError(f"the schema nests more than {MAX_SCHEMA_DEPTH} levels deep")
+        if nodes > MAX_SCHEMA_NODES:
+            raise ValueError(f"the schema has more than {MAX_SCHEMA_NODES} objects and lists")
+        _check_characters(characters)
+        level = [child for value in opened for child in _children(value)]
+
+
+def _check_characters(count: int) -> None:
+    if count > MAX_SCHEMA_CHARACTERS:
+        raise ValueError(f"the schema has more than {MAX_SCHEMA_CHARACTERS} characters")
+
+
+def _total(values: Iterable[Sized]) -> int:
+    return sum(map(len, values))
+
+
+def _children(value: _Container) -> Iterable[object]:
+    """Return the items of a list, or the keys and the values of an object."""
+    return chain(value, value.values()) if isinstance(value, dict) else value
 
 
 @lru_cache(maxsize=256)
