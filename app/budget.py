@@ -14,6 +14,12 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_completion_tokens: int | None = Field(default=None, ge=1, description="Generated tokens, judges' included.")
-    max_cost_usd: float | None = Field(default=None, gt=0.0, description="Money, by the server's configured prices.")
-    deadline_s: float | None = Field(default=None, gt=0.0, le=86_400.0, description="Seconds of wall-clock time.")
+    max_completion_tokens: int | None = Field(
+        strict=True, default=None, ge=1, description="Generated tokens, judges' included."
+    )
+    max_cost_usd: float | None = Field(
+        strict=True, default=None, gt=0.0, description="Money, by the server's configured prices."
+    )
+    deadline_s: float | None = Field(
+        strict=True, default=None, gt=0.0, le=86_400.0, description="Seconds of wall-clock time."
+    )

@@ -71,7 +71,7 @@ def _fate(candidate: Candidate, chosen: set[int]) -> Fate:
 def _accepted(decision: Decision) -> bool:
     """Whether nothing speaks against the winner: neither a rejection nor a verdict."""
     verdict = decision.winner.verdict
-    return decision.winner.accepted and (verdict is None or verdict.status != "fail")
+    return decision.winner.accepted and (verdict is None or verdict.status not in {"fail", "error"})
 
 
 def _timing(job: Job, run: Run, begun: float) -> Timing:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.candidates import content_parts
 from app.padding import FRAME_TOKENS, pad
-from app.tokens import prompt_tokens
+from app.tokens import TEMPLATE_TOKENS, prompt_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,11 +52,11 @@ class Context(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     history: Literal["answers", "solutions", "transcript"] = "transcript"
-    keep_thinking: bool = False
-    max_previous: int | None = Field(default=None, ge=1)
+    keep_thinking: bool = Field(default=False, strict=True)
+    max_previous: int | None = Field(strict=True, default=None, ge=1)
     feedback: Literal["none", "verdict", "detail"] = "verdict"
     template: str | None = Field(default=None, max_length=20_000)
-    pad_tokens: int = Field(default=0, ge=0, le=1_000_000)
+    pad_tokens: int = Field(strict=True, default=0, ge=0, le=1_000_000)
 
     @model_validator(mode="after")
     def _template_has_its_placeholder(self) -> Self:
@@ -70,12 +70,12 @@ class Context(BaseModel):
         return self._extended(pad(messages, self.pad_tokens) if self.pad_tokens else messages, ask)
 
     def prompt_tokens(self, messages: Sequence[Message], ask: Ask, fields: Mapping[str, object] | None = None) -> int:
-        """Return a guess at the tokens of `conversation`, and of what else of the request's `fields` is in the prompt.
+        """Return an upper guess at the prompt's tokens: `conversation`, what of `fields` is in it, and the template.
 
         The padding is reckoned and not written.
         """
         padding = self.pad_tokens + FRAME_TOKENS if self.pad_tokens else 0
-        return padding + prompt_tokens(self._extended(messages, ask), fields)
+        return TEMPLATE_TOKENS + padding + prompt_tokens(self._extended(messages, ask), fields)
 
     def _extended(self, base: Sequence[Message], ask: Ask) -> list[Message]:
         """Return `base` with what the round is shown behind it."""

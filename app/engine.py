@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from app.answers.clusters import Clusters
 from app.assessor import Assessor
 from app.board import Board
+from app.candidates import Ask
 from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
 from app.errors import BudgetTooSmallError, InvalidRequestError
@@ -17,7 +18,6 @@ from app.gathering import BUDGET, DEADLINE, Gathering
 from app.purse import Purse
 from app.run import Run
 from app.shortfall import shortfall
-from app.tokens import prompt_tokens
 from app.verifiers.base import VerifierTools
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class Engine:
         if decision is None:
             raise shortfall(board.back, wanted=job.strategy.min_candidates, stopped_by=stopped_by)
         await observer.decided(decision)
-        diversity = await measure(board.back, self.embedder)
+        undecided = assessor.clusters.undecided
+        diversity = await measure(board.back, self.embedder, undecided_comparisons=undecided)
         cut_short = cancelled or board.undrawn
         ended = Ended(
             run=run, board=board, cancelled=cancelled, stopped_by=stopped_by if cut_short else None, begun=begun
@@ -108,7 +109,7 @@ class Engine:
                 param="strategy.budget.max_cost_usd",
             )
         purse = Purse(budget, price=price, candidate_tokens=job.max_tokens)
-        if not purse.affords(prompt_tokens(job.messages) + job.strategy.context.pad_tokens):
+        if not purse.affords(job.strategy.context.prompt_tokens(job.messages, Ask(), job.fields)):
             raise BudgetTooSmallError(
                 "the budget doesn't allow for a single candidate; raise it or lower max_tokens", param="strategy.budget"
             )

@@ -38,13 +38,13 @@ def worst_case(job: Job, *, context: int | None, price: Price | None) -> WorstCa
     policy = job.strategy.context
     head = prompt_tokens(job.messages[:-1], job.fields)
     frames = [head + policy.prompt_tokens(job.messages[-1:], ask) for ask in asks]
-    length = job.max_tokens or (context and max(1, context - min(frames)))
+    length = job.max_tokens or context
     if not length:
         return WorstCase(calls=len(asks), completion_tokens=None, prompt_tokens=None, usd=None)
     limit = job.strategy.budget.max_completion_tokens
     completion = min(len(asks) * length, limit) if limit else len(asks) * length
     prompt = sum(frames) + sum(len(policy.seen(ask)) for ask in asks) * length
-    usd = price.of(Usage(prompt=prompt, completion=completion)) if price and price.gpu_hour is None else None
+    usd = price.of(Usage(prompt=prompt, completion=completion), busy_s=job.deadline_s) if price else None
     return WorstCase(calls=len(asks), completion_tokens=completion, prompt_tokens=prompt, usd=usd)
 
 

@@ -40,7 +40,8 @@ class Job:
         """The question as extractors and verifiers see it."""
         shape = self.fields.get("response_format")
         kind = shape.get("type") if isinstance(shape, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        return Question(messages=self.messages, wants_json=kind in {"json_object", "json_schema"})
+        judged_as_json = any(verifier.reads_json for verifier in self.strategy.verifiers)
+        return Question(messages=self.messages, wants_json=judged_as_json or kind in {"json_object", "json_schema"})
 
     @property
     def seed(self) -> int | None:

@@ -37,7 +37,11 @@ log = structlog.stdlib.get_logger(__name__)
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the server for `settings`. Raises `InvalidStrategyError` where a preset or the default is wrong."""
-    selector = Selector(default=settings.default_strategy, presets=settings.presets)
+    selector = Selector(
+        default=settings.default_strategy,
+        presets=settings.presets,
+        max_candidates=settings.limits.max_candidates,
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

@@ -78,7 +78,7 @@ WORDS = (
 
 OPENING = "The following list of words has nothing to do with the question. Ignore it.\n"
 CLOSING = "\nThe list ends here.\n\n"
-FRAME_TOKENS = 48
+FRAME_TOKENS = 112
 """At most what is around the words: opening, closing, and the turn that holds them where there was none."""
 
 INSTRUCTING = frozenset({"system", "developer"})

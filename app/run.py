@@ -77,6 +77,7 @@ class Run:
         self._stopping = False
         self._moved: set[int] = set()
         self._prompts: dict[tuple[object, ...], Usage] = {}
+        self._reserved: dict[int, int] = {}
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -140,11 +141,17 @@ class Run:
     def _admit(self) -> None:
         """Start as many of the pending candidates as the budget has room for."""
         admitted: list[Member] = []
-        while self._pending and self._purse.reserve(self._pending[0].prompt_tokens):
+        while self._pending and self._purse.reserve(prompt := self._prompt_tokens(self._pending[0])):
             admitted.append(self._pending.popleft())
+            self._reserved[admitted[-1].index] = prompt
         if not admitted:
             return
         self._send(admitted)
+
+    def _prompt_tokens(self, member: Member) -> int:
+        """Return the length of a candidate's prompt: a sibling's count where there is one, else the guess."""
+        told = self._prompts.get(member.key)
+        return told.prompt if told else member.prompt_tokens
 
     def _send(self, members: Sequence[Member]) -> None:
         """Hand candidates to a worker; without any that can serve, they have failed."""
@@ -225,7 +232,7 @@ class Run:
         if self.first_back is None:
             self.first_back = perf_counter()
         member = self._drawing.pop(candidate.index).member
-        self._purse.release(member.prompt_tokens, candidate.usage)
+        self._purse.release(self._reserved.pop(candidate.index), candidate.usage)
         if candidate.usage.prompt:
             self._prompts[member.key] = candidate.usage
         self._back.put_nowait(candidate)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Temperature = Annotated[float, Field(ge=0.0, le=2.0)]
+Temperature = Annotated[float, Field(strict=True, ge=0.0, le=2.0)]
 
 MAX_SEED = 2**31 - 1
 """The largest seed that every engine takes (llama.cpp's are 32 bits)."""
@@ -24,14 +24,14 @@ class Sampling(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: Temperature | Annotated[tuple[Temperature, ...], Field(min_length=1, max_length=64)] | None = None
-    top_p: float | None = Field(default=None, gt=0.0, le=1.0)
-    top_k: int | None = Field(default=None, ge=-1)
-    min_p: float | None = Field(default=None, ge=0.0, le=1.0)
-    presence_penalty: float | None = Field(default=None, ge=-2.0, le=2.0)
-    frequency_penalty: float | None = Field(default=None, ge=-2.0, le=2.0)
-    repetition_penalty: float | None = Field(default=None, gt=0.0)
-    max_tokens: int | None = Field(default=None, ge=1)
-    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    top_p: float | None = Field(strict=True, default=None, gt=0.0, le=1.0)
+    top_k: int | None = Field(strict=True, default=None, ge=-1)
+    min_p: float | None = Field(strict=True, default=None, ge=0.0, le=1.0)
+    presence_penalty: float | None = Field(strict=True, default=None, ge=-2.0, le=2.0)
+    frequency_penalty: float | None = Field(strict=True, default=None, ge=-2.0, le=2.0)
+    repetition_penalty: float | None = Field(strict=True, default=None, gt=0.0)
+    max_tokens: int | None = Field(strict=True, default=None, ge=1)
+    seed: int | None = Field(strict=True, default=None, ge=0, le=MAX_SEED)
 
     @cached_property
     def _fixed(self) -> dict[str, object]:

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     embedded: Embedded = Embedded()
 
     default_strategy: str | dict[str, object] = "single"
-    presets: dict[str, dict[str, object]] = {}
+    presets: dict[str, str | dict[str, object]] = {}
     prices: dict[str, Price] = {}
 
     limits: Limits = Limits()
@@ -153,6 +153,10 @@ def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
     if file is not None and not file.is_file():
         raise ConfigurationError(f"there is no configuration file {file}")
     path = file or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+    if CONFIG_VARIABLE in os.environ and not path.is_file():
+        raise ConfigurationError(f"there is no configuration file {path}, which {CONFIG_VARIABLE} names")
+    if unknown := unknown_variables(os.environ):
+        raise ConfigurationError(f"{', '.join(unknown)}: no such setting; docs/configuration.md lists them all")
 
     class Configured(Settings):
         model_config = SettingsConfigDict(toml_file=path)
@@ -171,6 +175,13 @@ def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
         raise ConfigurationError(f"{path} is not TOML: {error}") from error
     except SettingsError as error:
         raise ConfigurationError(f"the environment can't be read: {error}") from error
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return the variables that look like settings and are none."""
+    known = {CONFIG_VARIABLE, *(f"QUORUM_{name.upper()}" for name in Settings.model_fields)}
+    ours = (name for name in environment if name.upper().startswith("QUORUM_"))
+    return sorted(name for name in ours if name.upper().partition("__")[0] not in known)
 
 
 def is_loopback(host: str) -> bool:

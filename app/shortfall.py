@@ -23,6 +23,7 @@ CLIENT_ERRORS = range(400, 500)
 SERVERS_OWN = {401, 403, 404}
 """Refusals that tell of the gateway's configuration (its key, the model's name), not of the client's request."""
 
+REFUSED = "worker_refused"
 MAX_CAUSES = 16
 
 
@@ -41,7 +42,9 @@ def shortfall(back: Sequence[Candidate], *, wanted: int, stopped_by: str | None)
     refused = [failure for failure in failures if failure.status in CLIENT_ERRORS and failure.status not in SERVERS_OWN]
     if failures and len(refused) == len(failures):
         first = refused[0]
-        return WorkerRefusedError(first.message, status=first.status or 400, code=first.code, param=first.param)
+        return WorkerRefusedError(
+            first.message, status=first.status or 400, code=first.code or REFUSED, param=first.param
+        )
     if failures and all(failure.code == NoWorkerError.code for failure in failures):
         return NoWorkerError(failures[0].message, retry_after_s=5)
     causes = "; ".join(_causes(failures))

@@ -165,4 +165,4 @@ def test_tools_and_padding_are_part_of_the_guess_at_the_prompt() -> None:
     plain = Drafter(job()).member(0, Ask()).prompt_tokens
     assert Drafter(job(tools=tools)).member(0, Ask()).prompt_tokens >= plain + 100
     padded = job(Parallel(n=8, context=Context(pad_tokens=1_000)))
-    assert plain + 1_000 <= Drafter(padded).member(0, Ask()).prompt_tokens < plain + 1_100
+    assert plain + 1_000 <= Drafter(padded).member(0, Ask()).prompt_tokens < plain + 1_200

@@ -81,6 +81,10 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (("--host", "0.0.0.0"), {}, "set api_keys"),  # noqa: S104 - that it is refused is the point
         (("--config", "nowhere.toml"), {}, "nowhere.toml"),
         (("--worker", "not a url"), {}, "workers.0"),
+        ((), {"QUORUM_CONFIG": "absent.toml"}, "absent.toml, which QUORUM_CONFIG names"),
+        ((), {"QUORUM_WORKER": "http://x"}, "QUORUM_WORKER: no such setting"),
+        ((), {"QUORUM_PRESETS": '{"parallel-3": "single"}'}, "is no strategy's own"),
+        ((), {"QUORUM_PRESETS": '{"wide": "parallel-500"}'}, "limits.max_candidates is 64"),
         ((), {"QUORUM_PORT": "many"}, "port"),
         ((), {"QUORUM_DEFAULT_STRATEGY": "quick"}, "parallel-N"),
         ((), {"QUORUM_PRESETS": '{"x": {"type": "parallel", "n": 0}}'}, "preset x"),
@@ -95,7 +99,7 @@ def test_a_configuration_that_is_wrong_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("QUORUM_CONFIG", "absent.toml")
+    monkeypatch.delenv("QUORUM_CONFIG", raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert main(["serve", *arguments]) == 2

@@ -12,14 +12,14 @@ from app.strategies.hybrid import Hybrid
 from app.strategies.parallel import Parallel
 from app.strategies.reject import Reject
 from app.strategies.sequential import Sequential
-from app.tokens import prompt_tokens
+from app.tokens import TEMPLATE_TOKENS, prompt_tokens
 
 if TYPE_CHECKING:
     from app.candidates import Message
     from app.strategies.base import Strategy
 
 MESSAGES: list[Message] = [{"role": "user", "content": "x" * 300}]
-BASE = prompt_tokens(MESSAGES)
+BASE = TEMPLATE_TOKENS + prompt_tokens(MESSAGES)
 
 
 def job(strategy: Strategy, **fields: object) -> Job:
@@ -64,7 +64,7 @@ def test_padding_is_part_of_every_prompt() -> None:
 def test_tools_are_part_of_every_prompt() -> None:
     tools = [{"type": "function", "function": {"name": "add", "description": "x" * 300}}]
     worst = worst_case(job(Parallel(n=2), max_tokens=10, tools=tools), context=None, price=None)
-    assert worst.prompt_tokens == 2 * prompt_tokens(MESSAGES, {"tools": tools})
+    assert worst.prompt_tokens == 2 * (TEMPLATE_TOKENS + prompt_tokens(MESSAGES, {"tools": tools}))
 
 
 def test_a_budget_bounds_the_tokens() -> None:
@@ -74,8 +74,7 @@ def test_a_budget_bounds_the_tokens() -> None:
 
 
 def test_the_models_context_bounds_what_the_request_does_not() -> None:
-    assert worst_case(job(Parallel(n=2)), context=BASE + 50, price=None).completion_tokens == 100
-    assert worst_case(job(Parallel(n=2)), context=10, price=None).completion_tokens == 2
+    assert worst_case(job(Parallel(n=2)), context=50, price=None).completion_tokens == 100
 
 
 def test_without_any_bound_only_the_calls_are_known() -> None:
@@ -83,8 +82,9 @@ def test_without_any_bound_only_the_calls_are_known() -> None:
     assert (worst.calls, worst.completion_tokens, worst.prompt_tokens, worst.usd) == (2, None, None, None)
 
 
-def test_a_price_by_the_hour_has_no_worst_case_in_tokens() -> None:
-    assert worst_case(job(Parallel(n=2), max_tokens=9), context=None, price=Price(gpu_hour=1.0)).usd is None
+def test_a_price_by_the_hour_is_at_worst_that_of_the_whole_deadline() -> None:
+    worst = worst_case(job(Parallel(n=2), max_tokens=9), context=None, price=Price(gpu_hour=3_600.0))
+    assert worst.usd == 1.0
 
 
 def test_the_rehearsal_accepts_nobody_and_shows_everybody() -> None:

@@ -20,7 +20,9 @@ class Weighted(Voting):
     """
 
     type: Literal["weighted"] = "weighted"
-    unscored: float = Field(default=0.0, ge=0.0, le=1.0, description="Weight of a candidate without a score, 0..1.")
+    unscored: float = Field(
+        strict=True, default=0.0, ge=0.0, le=1.0, description="Weight of a candidate without a score, 0..1."
+    )
 
     needs_score: ClassVar[bool] = True
 

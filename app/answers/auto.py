@@ -38,6 +38,12 @@ _ASKS_PROSE = re.compile(
     r"|blog|tweet|outline|describe|explain|discuss|compare|brainstorm|capital)\b",
     re.IGNORECASE,
 )
+_ASKS_WHETHER = re.compile(
+    r"(?:^|[.!?:\n]\s*)(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|may|must)\b[^?]*\?",
+    re.IGNORECASE,
+)
+_YES_NO = re.compile(r"\s*[*_\"']*(yes|no)\b", re.IGNORECASE)
+_DOCUMENT = re.compile(r"\s*(?:```(?:json)?\s*)?[{\[].*[}\]]\s*(?:```\s*)?", re.DOTALL | re.IGNORECASE)
 _WORDS = re.compile(r"[a-z' -]++", re.ASCII)
 _MIN_WORD = 4
 _EXPRESSION = re.compile(r"\b(?:pi|sqrt)\b|[\\^=<>+{}\[\]]|\d\s*[*/-]|^\(|^[A-Za-z]$")
@@ -56,10 +62,12 @@ class Auto(Extractor):
     4. what stands in the last `\boxed{}`, as mathematics, or as `text` if it is words;
     5. the value of a phrase like `the answer is` or `#### `: a number or an expression as mathematics, up to six words
        as `text`;
-    6. a fenced block, as `code`;
-    7. where the question asks for a quantity (`how many`, `calculate`; or it holds a digit and doesn't ask for prose),
+    6. a reply that is a JSON document and nothing else, as `json`;
+    7. a fenced block, as `code`;
+    8. where the question can be answered by yes or no, and the reply begins with either, that, as `text`;
+    9. where the question asks for a quantity (`how many`, `calculate`; or it holds a digit and doesn't ask for prose),
        the last number, as `number` finds it;
-    8. the whole reply, as `text`.
+    10. the whole reply, as `text`.
 
     The box and the phrase are looked for in the last 30,000 characters of the reply.
 
@@ -91,14 +99,23 @@ def _stated(text: str, question: Question) -> Answer | None:
 
 
 def _implied(reply: Reply, question: Question) -> Answer | None:
-    """Return what the reply as a whole amounts to: a program, a number, or a text."""
+    """Return what the reply as a whole amounts to: a document, a program, a yes or no, a number, or a text."""
+    if _DOCUMENT.fullmatch(reply.text) and (document := Json().extract(reply, question)):
+        return document
     if any(block.code.strip() for block in fenced_blocks(reply.text)):
         return Code().extract(reply, question)
+    if (said := _YES_NO.match(reply.text)) and _asks_whether(question.text[-_MAX_QUESTION:]):
+        return text_answer(said[1])
     number = Number().extract(reply, question) if _asks_quantity(question.text[-_MAX_QUESTION:]) else None
     return number or Text().extract(reply, question)
 
 
 @lru_cache(maxsize=64)  # every candidate of a run asks the same
+def _asks_whether(text: str) -> bool:
+    return bool(_ASKS_WHETHER.search(text))
+
+
+@lru_cache(maxsize=64)
 def _asks_quantity(text: str) -> bool:
     has_digit = any("0" <= character <= "9" for character in text)
     return bool(_ASKS_QUANTITY.search(text)) or (has_digit and not _ASKS_PROSE.search(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import dataclass
 from time import perf_counter
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from app.workers.pool import Pool
 
 STRATEGY_HEADER = "X-Quorum-Strategy"
+BODY_S = 60
+"""Seconds that a client may take to send its request."""
+
 OURS = frozenset({"model", "messages", "strategy", "n", "stream", "stream_options"})
 
 
@@ -84,10 +88,13 @@ class Desk:
             raise RequestTooLargeError(f"the body has {declared} bytes; at most {limit} are taken")
         body = bytearray()
         try:
-            async for piece in request.stream():
-                body += piece
-                if len(body) > limit:
-                    raise RequestTooLargeError(f"the body is larger than {limit} bytes")
+            async with asyncio.timeout(BODY_S):
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > limit:
+                        raise RequestTooLargeError(f"the body is larger than {limit} bytes")
+        except TimeoutError:
+            raise InvalidRequestError(f"the body did not arrive within {BODY_S} s") from None
         except ClientDisconnect:
             raise ClientGoneError("the client went away before it had sent its body") from None
         return bytes(body)

@@ -184,6 +184,7 @@ def _diversity(outcome: Outcome) -> Json:
         "vendi_score": _rounded(measured.vendi_score),
         "distinct_2": _rounded(measured.distinct_2),
         "mean_copy_ratio": _rounded(measured.mean_copy_ratio),
+        "undecided_comparisons": measured.undecided_comparisons,
     }
 
 

@@ -119,6 +119,10 @@ def is_set(flag: str) -> bool:
         raise InvalidRequestError("dry_run is true or false", param="dry_run") from None
 
 
+for path, probe in (("/healthz", healthz), ("/readyz", readyz)):
+    probes.add_api_route(path, probe, methods=["HEAD"], include_in_schema=False)
+
+
 def _dry_run(service: Service, intake: Intake) -> Response:
     job = intake.job
     service.pool.pick(job.model)

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.api.problems import invalid
 from app.errors import InvalidRequestError
-from app.sampling import MAX_SEED
 from app.strategies import AnyStrategy
 
+MAX_LONG = 2**63 - 1
 MAX_ANSWERS = 1_024
 
 Objects = Annotated[list[dict[str, object]], Field(fail_fast=True)]
@@ -53,7 +53,7 @@ class ChatRequest(BaseModel):
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
+    seed: Annotated[int, Field(ge=0, le=MAX_LONG)] | None = None
     stop: str | Annotated[list[str], Field(fail_fast=True)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
@@ -11,7 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.api.problems import invalid_strategy
 from app.errors import InvalidStrategyError
+from app.parts import type_name
 from app.strategies import STRATEGIES, AnyStrategy
+from app.strategies.base import MAX_DRAWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from app.strategies.base import Strategy
 
 SHORT_FORMS = "single, parallel-N, sequential-K, hybrid-CxR, hybrid-W+W+..., reject-N"
+PRESET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 MAX_NAME = 200
 MAX_SPEC_VALUES = 16_384
 """Values in a spec, at any depth: more than anybody writes, and few enough to tell what is wrong with each."""
@@ -39,10 +43,16 @@ class Selection:
 class Selector:
     """Reads strategies in all their forms. Raises `InvalidStrategyError` where presets or the default are wrong."""
 
-    def __init__(self, *, default: object, presets: Mapping[str, object]) -> None:
+    def __init__(self, *, default: object, presets: Mapping[str, object], max_candidates: int = MAX_DRAWS) -> None:
         self._adapter: TypeAdapter[Strategy] = TypeAdapter(AnyStrategy)
+        self._max_candidates = max_candidates
         self.presets: dict[str, Strategy] = {}
         for name, spec in presets.items():
+            if not PRESET_NAME.fullmatch(name) or name.partition("-")[0] in set(map(type_name, STRATEGIES)):
+                raise InvalidStrategyError(
+                    f"preset {name!r}: a name begins with a letter, goes on in letters, digits, '_', '.' and '-', "
+                    "and is no strategy's own"
+                )
             self.presets[name] = self._configured(f"preset {name}", spec)
         self.default = self._configured("default_strategy", default)
 
@@ -83,9 +93,14 @@ class Selector:
 
     def _configured(self, what: str, value: object) -> Strategy:
         try:
-            return self.read(value)
+            strategy = self.read(value)
         except InvalidStrategyError as error:
             raise InvalidStrategyError(f"{what}: {error.message}") from error
+        if strategy.draws > self._max_candidates:
+            raise InvalidStrategyError(
+                f"{what}: draws up to {strategy.draws} candidates; limits.max_candidates is {self._max_candidates}"
+            )
+        return strategy
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from app.api.disconnect import ClientGoneError, while_connected
-from app.api.failures import INTERNAL, error_body, error_response
+from app.api.failures import INTERNAL, error_body
 from app.api.line import Line
 from app.api.teller import Teller
 from app.errors import QuorumError
@@ -37,7 +37,7 @@ class EventStream(Response):
         self._intake = intake
         self._execute = execute
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Serve one request."""
         line = Line(send, status=self.status_code, headers=self.raw_headers)
         try:
@@ -46,10 +46,9 @@ class EventStream(Response):
             return
         except QuorumError as error:
             if not line.open:
-                await error_response(error)(scope, receive, send)
-                return
+                raise
             await line.close(error_body(error))
-        except BaseException:
+        except BaseException:  # of whatever kind: a stream that has begun is ended, and the fault is not ours to hide
             if line.open:
                 await line.close(error_body(INTERNAL))
             raise

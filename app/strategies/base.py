@@ -30,6 +30,9 @@ MAX_DRAWS = 1_024
 
 SHORT_NUMBER = re.compile(r"[0-9]{1,9}")
 
+UNVERIFIED = {"fail": "failed verification", "error": "verifier broke"}
+"""Why a candidate with such a verdict doesn't count: nobody vouches for it."""
+
 
 class Strategy(Part):
     """A way to spend samples on one question.
@@ -45,7 +48,9 @@ class Strategy(Part):
     sampling: Sampling = Sampling()
     context: Context = Context()
     budget: Budget = Budget()
-    min_candidates: int = Field(default=1, ge=1, le=MAX_DRAWS, description="Fewest finished candidates for an answer.")
+    min_candidates: int = Field(
+        strict=True, default=1, ge=1, le=MAX_DRAWS, description="Fewest finished candidates for an answer."
+    )
     include: tuple[Literal["candidates", "texts"], ...] = Field(
         default=("candidates",), max_length=2, description="What the response lists: the candidates, and their texts."
     )
@@ -74,8 +79,9 @@ class Strategy(Part):
 
     def rejects(self, candidate: Candidate, earlier: Sequence[Candidate]) -> str | None:  # noqa: ARG002 - `reject` looks
         """Return why a finished candidate doesn't count, or None. `earlier` are the finished ones before it."""
-        if candidate.verdict and candidate.verdict.status == "fail":
-            return "failed verification"
+        status = candidate.verdict.status if candidate.verdict else None
+        if status in UNVERIFIED:
+            return UNVERIFIED[status]
         return None if candidate.answer else "no answer found"
 
     @classmethod

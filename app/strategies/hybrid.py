@@ -28,9 +28,13 @@ class Hybrid(Strategy):
     """
 
     type: Literal["hybrid"] = "hybrid"
-    chains: int | None = Field(default=None, ge=1, le=MAX_DRAWS, description="Independent chains; needs `rounds`.")
-    rounds: int | None = Field(default=None, ge=1, le=MAX_DRAWS, description="Rounds a chain; needs `chains`.")
-    widths: tuple[Annotated[int, Field(ge=1, le=MAX_DRAWS)], ...] | None = Field(
+    chains: int | None = Field(
+        strict=True, default=None, ge=1, le=MAX_DRAWS, description="Independent chains; needs `rounds`."
+    )
+    rounds: int | None = Field(
+        strict=True, default=None, ge=1, le=MAX_DRAWS, description="Rounds a chain; needs `chains`."
+    )
+    widths: tuple[Annotated[int, Field(strict=True, ge=1, le=MAX_DRAWS)], ...] | None = Field(
         default=None, min_length=1, max_length=MAX_DRAWS, description="Samples a round, instead of chains and rounds."
     )
 

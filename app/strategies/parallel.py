@@ -24,11 +24,13 @@ class Parallel(Strategy):
     """
 
     type: Literal["parallel"] = "parallel"
-    n: int = Field(ge=1, le=MAX_DRAWS, description="How many samples.")
+    n: int = Field(strict=True, ge=1, le=MAX_DRAWS, description="How many samples.")
     max_completion_tokens_per_candidate: int | None = Field(
-        default=None, ge=1, description="A sample that gets so long is dropped and doesn't vote."
+        strict=True, default=None, ge=1, description="A sample that gets so long is dropped and doesn't vote."
     )
-    wave: int | None = Field(default=None, ge=1, le=MAX_DRAWS, description="How many at once; default all.")
+    wave: int | None = Field(
+        strict=True, default=None, ge=1, le=MAX_DRAWS, description="How many at once; default all."
+    )
 
     @property
     def draws(self) -> int:

@@ -25,7 +25,7 @@ class SimilarityAbove(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    similarity_above: float = Field(gt=0.0, lt=1.0)
+    similarity_above: float = Field(strict=True, gt=0.0, lt=1.0)
 
 
 class Reject(Strategy):
@@ -39,12 +39,14 @@ class Reject(Strategy):
     """
 
     type: Literal["reject"] = "reject"
-    max_attempts: int = Field(ge=1, le=MAX_DRAWS, description="The most samples to draw.")
-    accept: int = Field(default=1, ge=1, le=MAX_DRAWS, description="How many accepted candidates are enough.")
+    max_attempts: int = Field(strict=True, ge=1, le=MAX_DRAWS, description="The most samples to draw.")
+    accept: int = Field(
+        strict=True, default=1, ge=1, le=MAX_DRAWS, description="How many accepted candidates are enough."
+    )
     reject_if: tuple[Literal["failed", "duplicate_answer"] | SimilarityAbove, ...] = Field(
         default=("failed",), min_length=1, max_length=8
     )
-    explore: bool = Field(default=True, description="Whether a retry is told what to avoid.")
+    explore: bool = Field(strict=True, default=True, description="Whether a retry is told what to avoid.")
     aggregator: AnyAggregator = FirstAccepted()
     stop: AnyStopRule = NeverStop()
 
@@ -76,8 +78,6 @@ class Reject(Strategy):
         return None
 
     def _failed(self, candidate: Candidate) -> str | None:
-        if candidate.verdict and candidate.verdict.status == "error":
-            return "verifier broke"
         return super().rejects(candidate, ())
 
     def _repeats(

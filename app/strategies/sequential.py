@@ -23,7 +23,7 @@ class Sequential(Strategy):
     """
 
     type: Literal["sequential"] = "sequential"
-    rounds: int = Field(ge=1, le=MAX_DRAWS, description="How many rounds.")
+    rounds: int = Field(strict=True, ge=1, le=MAX_DRAWS, description="How many rounds.")
 
     @property
     def draws(self) -> int:

@@ -24,7 +24,7 @@ class Single(Strategy):
     """One sample, as if Quorum weren't there; `n` is OpenAI's: so many choices, returned in order and not voted on."""
 
     type: Literal["single"] = "single"
-    n: int = Field(default=1, ge=1, le=MAX_DRAWS, description="Choices to return; the request's own `n`.")
+    n: int = Field(strict=True, default=1, ge=1, le=MAX_DRAWS, description="Choices to return; the request's own `n`.")
     aggregator: AnyAggregator = FirstAccepted()
     stop: AnyStopRule = NeverStop()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from app.candidates import Verdict
 from app.parts import Part
@@ -37,6 +37,9 @@ class Verifier(Part):
     A pass scores 1, a fail 0, an abstention nothing. The feedback of a fail is written for the model that failed: it
     says what is wrong and never what would be right. A verifier may raise; the panel makes that an `error`.
     """
+
+    reads_json: ClassVar[bool] = False
+    """Whether it judges the reply as a JSON document, which then is the answer, too."""
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return the verdict on `candidate`, which came to an end."""

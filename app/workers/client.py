@@ -124,7 +124,9 @@ class Exchange:
     async def __aenter__(self) -> AsyncIterator[bytes]:
         try:
             response = await self._post()
-        except aiohttp.ServerDisconnectedError:
+        except aiohttp.ClientConnectorError as error:
+            raise translated(error) from error
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             response = await self._post_again()
         except (aiohttp.ClientError, OSError) as error:
             raise translated(error) from error

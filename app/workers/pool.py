@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import structlog
 
-from app.errors import CandidateError, ModelNotFoundError, NoWorkerError, WorkerStatusError
+from app.errors import CandidateError, ModelNotFoundError, NoWorkerError, WorkerStalledError, WorkerStatusError
 from app.workers.worker import ModelList, Props, Worker
 
 if TYPE_CHECKING:
@@ -104,6 +104,9 @@ class Pool:
             worker.learn(await self._ask(worker, "/v1/models", ModelList))
             if worker.traits.batches:
                 worker.slots = await self._slots(worker)
+        except WorkerStalledError:
+            # A server with all hands full may keep a probe waiting: whoever is generating for us is alive.
+            return None if worker.up and worker.in_flight else f"it didn't answer within {PROBE_TIMEOUT_S:g} s"
         except CandidateError as error:
             return error.message
         except (msgspec.DecodeError, UnicodeDecodeError):

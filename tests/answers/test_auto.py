@@ -88,3 +88,26 @@ def test_tool_calls_go_before_all() -> None:
 
 def test_a_blank_reply_has_no_answer(extract: Extract) -> None:
     assert extract("auto", " \n", SUM) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "second"),
+    [
+        ("Give me a person of age 3.", '{"name": "Bob", "age": 3}', '{"name": "Alice", "age": 3}'),
+        ("Was it built in 1990?", "Yes, definitely. It was built in 1990.", "No, it was not. It was built in 1990."),
+    ],
+)
+def test_replies_that_say_different_things_are_not_merged_by_a_number_in_them(
+    question: str, first: str, second: str
+) -> None:
+    asked = Question(messages=[{"role": "user", "content": question}])
+    answers = [Auto().extract(Reply(text=text), asked) for text in (first, second)]
+    assert len({answer.key for answer in answers if answer}) == 2
+
+
+def test_yes_and_no_agree_however_they_are_explained() -> None:
+    asked = Question(messages=[{"role": "user", "content": "Is 7 a prime number?"}])
+    answers = [
+        Auto().extract(Reply(text=text), asked) for text in ("**Yes**, 7 is prime.", "yes: only 1 and 7 divide it")
+    ]
+    assert len({answer.key for answer in answers if answer}) == 1

@@ -48,7 +48,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if not isinstance(fault, Reset)], ids=repr)
 def test_one_failed_candidate_is_listed_and_the_rest_decide(stage: Stage, fault: Fault) -> None:
     stage.play(in_turn(GOOD, fault, GOOD))
     body = stage.answer(DRAW_ALL)
@@ -77,6 +77,13 @@ def test_a_connection_that_the_worker_closed_while_idle_is_replaced(stage: Stage
     stage.play(in_turn(CloseIdle(reply=GOOD), HangUp(), GOOD))
     stage.answer("single")
     assert stage.answer("single")["choices"][0]["message"]["content"] == "The answer is 42."
+
+
+def test_a_connection_that_is_reset_before_any_answer_is_replaced_once(stage: Stage) -> None:
+    stage.play(in_turn(Reset(), GOOD))
+    assert stage.answer("single")["choices"][0]["message"]["content"] == "The answer is 42."
+    stage.play(in_turn(Reset(), Reset(), GOOD))
+    assert stage.ask("single").status_code == 502
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -174,9 +181,10 @@ def test_a_token_budget_cuts_candidates_of_unknown_length_off(stage: Stage) -> N
 
 def test_a_budget_of_money_is_kept(stage: Stage) -> None:
     stage.play(always(GOOD))
-    budget = {"max_cost_usd": 0.0001}
-    body = stage.answer({"type": "parallel", "n": 8, "stop": "none", "budget": budget}, max_tokens=10)
-    assert body["quorum"]["cost"]["usd"] <= 0.0001
+    budget = {"max_cost_usd": 0.00012}
+    body = stage.answer({"type": "parallel", "n": 16, "stop": "none", "budget": budget}, max_tokens=10)
+    assert 0 < body["quorum"]["cost"]["usd"] <= 0.00012
+    assert len(stage.seen) > 1
     assert body["quorum"]["decision"]["stopped_by"] == "budget"
 
 

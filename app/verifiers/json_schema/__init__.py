@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -35,6 +35,8 @@ class JsonSchemaVerifier(Verifier):
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
+
+    reads_json: ClassVar[bool] = True
 
     type: Literal["json_schema"] = "json_schema"
     definition: Annotated[Schema, AfterValidator(_checked)] = Field(
