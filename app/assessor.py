@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from app.diversity.measure import copy_ratio_of, similarity_to_previous
 from app.verifiers.panel import judge_all

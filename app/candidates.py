@@ -2,14 +2,18 @@
 
 Every other module speaks in these words; none of them knows HTTP. A `Candidate` is built once by the worker layer
 and then only ever replaced by a copy that knows more: its answer, its cluster, its verdict and, last, its fate.
+
+What is made and copied for every candidate is a msgspec struct; a frozen dataclass takes 20 times as long to copy.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +33,7 @@ class Fate(StrEnum):
     VERIFIER = "verifier"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one or more model calls, as the workers counted them. `cached` prompt tokens are part of `prompt`."""
 
     prompt: int = 0
@@ -55,8 +58,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What a model said: its text without the thinking, the thinking, and the tools that it called."""
 
     text: str = ""
@@ -67,8 +69,7 @@ class Reply:
 AnswerKind = Literal["math", "choice", "json", "tool_call", "code", "text"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What was extracted from a candidate and is compared.
 
     `text` is what people are shown. Answers of one kind with the same `key` are equivalent; those with different
@@ -118,8 +119,7 @@ class Failure:
     param: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One candidate that a strategy wants drawn.
 
     `shown` are earlier candidates that the model gets to see, in the order of their drawing. `previous` are the
@@ -134,8 +134,7 @@ class Ask:
     avoid: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """One completion and all that is known of it so far.
 
     Candidates are numbered from 0 in the order in which they were asked for, never in the order of arrival, so
@@ -147,9 +146,9 @@ class Candidate:
     round: int = 0
     chain: int = 0
     worker: str | None = None
-    reply: Reply = field(default_factory=Reply)
+    reply: Reply = Reply()
     finish_reason: str | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
     latency_ms: float = 0.0
     answer: Answer | None = None
     cluster: int | None = None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
+
+from msgspec.structs import replace
 
 from app.bodies import Drafter
 from app.drawing import Drawing

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from app.api.render import candidate_row, completion, dry_run, message, number, progress
 from app.candidates import Answer, Candidate, Decision, Failure, Fate, Reply, ToolCall, Usage, Verdict

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as but
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.candidates import Candidate, Decision, Fate, Usage, Verdict
@@ -29,8 +30,8 @@ WINNER = Candidate(
 )
 CANDIDATES = (
     WINNER,
-    replace(WINNER, index=1, fate=Fate.COUNTED),
-    replace(WINNER, index=2, fate=Fate.COUNTED, verdict=None),
+    but(WINNER, index=1, fate=Fate.COUNTED),
+    but(WINNER, index=2, fate=Fate.COUNTED, verdict=None),
     Candidate(index=3, usage=Usage(completion=5), fate=Fate.CANCELLED),
 )
 MEASURED = Diversity(
