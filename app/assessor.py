@@ -48,6 +48,10 @@ class Assessor:
             )
         return candidate
 
+    def compares(self, candidate: Candidate) -> bool:
+        """Whether placing the candidate may take algebra."""
+        return candidate.answer is not None and not self.clusters.knows(candidate.answer)
+
     async def place(self, candidate: Candidate, earlier: Sequence[Candidate]) -> Candidate:
         """Return the candidate with its cluster and, where it doesn't count, the reason."""
         if not candidate.finished:

@@ -42,6 +42,10 @@ class Clusters:
         """How many pairs of answers that may mean the same were taken for different without being compared."""
         return self._undecided
 
+    def knows(self, answer: Answer) -> bool:
+        """Whether the answer's cluster is known without any comparing."""
+        return (answer.kind, answer.key) in self._by_key
+
     async def assign(self, answer: Answer) -> int:
         """Return the number of the answer's cluster; answers assigned at once take their turns.
 

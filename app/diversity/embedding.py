@@ -71,12 +71,24 @@ class WordLlamaEmbedder:
         """Return one row for each text. Raises RuntimeError after `close`."""
         heads = [text[:MAX_CHARACTERS] for text in texts]
         distinct = list(dict.fromkeys(heads))
+        if known := self._remembered(distinct):
+            return np.stack([known[head] for head in heads])
         loop = asyncio.get_running_loop()
         rows: dict[str, Vector] = {}
         for start in range(0, len(distinct), _BATCH):
             batch = distinct[start : start + _BATCH]
             rows |= zip(batch, await loop.run_in_executor(self._executor, self._embed, batch), strict=True)
         return np.stack([rows[head] for head in heads]) if heads else np.empty((0, DIMENSIONS), dtype=np.float32)
+
+    def _remembered(self, texts: Sequence[str]) -> dict[str, Vector] | None:
+        """Return the texts' vectors if all are at hand, as they are where a run has compared its rounds before."""
+        found: dict[str, Vector] = {}
+        for text in texts:
+            vector = self._cache.get(_key(text.encode(errors="replace")))
+            if vector is None:
+                return None
+            found[text] = vector
+        return found
 
     async def close(self) -> None:
         """Drop what waits, let the batch at work end, and end the thread."""
@@ -85,7 +97,7 @@ class WordLlamaEmbedder:
     def _embed(self, texts: list[str]) -> list[Vector]:
         """Return the texts' vectors; runs in the thread, as does all below."""
         readable = [text.encode(errors="replace") for text in texts]
-        keys = [blake2b(text, digest_size=16).digest() for text in readable]
+        keys = [_key(text) for text in readable]
         new = {key: text.decode() for key, text in zip(keys, readable, strict=True) if key not in self._cache}
         found = {key: self._cache[key] for key in keys if key in self._cache}
         found |= zip(new, self._loaded().embed(list(new.values())), strict=True) if new else ()
@@ -105,6 +117,11 @@ class WordLlamaEmbedder:
         if self._model is None:
             self._model = _Model()
         return self._model
+
+
+def _key(text: bytes) -> bytes:
+    """Return what a text is remembered by."""
+    return blake2b(text, digest_size=16).digest()
 
 
 class _WordLlama(Protocol):

@@ -36,6 +36,7 @@ _CHARACTERS = str.maketrans(
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+")
 
+_DIGIT = re.compile(r"\d", re.ASCII)
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?![\d])|\d+)"
 _DECIMAL = rf"(?:{_DIGITS}(?:\.\d+)?|\.\d+)"
 _FRACTION = r"\\[dtc]?frac\s?\{\s?-?\d+\s?\}\s?\{\s?-?\d+\s?\}"
@@ -78,6 +79,8 @@ def last_number(text: str) -> str | None:
 
     Digits that are part of a word or a unit (`H2O`, `m^2`) are not numbers.
     """
+    if not _DIGIT.search(text):
+        return None
     end = len(text)
     for _ in range(_MAX_WINDOWS):
         last = max(text.rfind(digit, 0, end) for digit in "0123456789")
