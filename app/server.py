@@ -8,16 +8,20 @@ import socket
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
+import structlog
 import uvicorn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
+    from types import FrameType
 
     from fastapi import FastAPI
 
 BACKLOG = 2_048
 GRACE_S = 30
 """Seconds that requests in flight have to finish once the server is told to stop."""
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Server(uvicorn.Server):
@@ -53,6 +57,12 @@ class Server(uvicorn.Server):
         logger.setLevel(logging.CRITICAL)
         await super().startup(sockets)
         logger.setLevel(level)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Tell that the end is coming, and begin it; a second SIGINT ends at once."""
+        if not self.should_exit:
+            log.info("stopping", requests_have_s=GRACE_S, hint="interrupt again to end at once")
+        super().handle_exit(sig, frame)
 
 
 class Guest(Server):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from app.candidates import Candidate
     from app.outcome import Outcome
     from app.workers.worker import Worker
+
+M = TypeVar("M", Counter, Histogram)
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 OWN_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
@@ -29,6 +31,7 @@ class Metrics:
 
     def __init__(self, workers: Sequence[Worker]) -> None:
         self._registry = CollectorRegistry()
+        self._children: dict[tuple[object, tuple[str, ...]], Counter | Histogram] = {}
         by_strategy = ("model", "strategy")
         self._requests = self._counter("requests", "Requests by how they ended.", (*by_strategy, "outcome"))
         self._duration = self._histogram("request_duration_seconds", "Whole requests.", by_strategy, SECONDS)
@@ -48,20 +51,20 @@ class Metrics:
     def answered(self, outcome: Outcome) -> None:
         """Count a run that came to an answer."""
         labels = (outcome.job.model, outcome.job.strategy.name)
-        self._requests.labels(*labels, "ok").inc()
-        self._duration.labels(*labels).observe(outcome.timing.total_ms / 1_000)
+        self._child(self._requests, *labels, "ok").inc()
+        self._child(self._duration, *labels).observe(outcome.timing.total_ms / 1_000)
         self._gateway.observe(outcome.timing.gateway_ms / 1_000)
-        self._agreement.labels(*labels).observe(outcome.decision.agreement)
+        self._child(self._agreement, *labels).observe(outcome.decision.agreement)
         self._count_candidates(outcome, labels)
         self._measure_diversity(outcome, labels)
         if outcome.cost.usd is not None:
-            self._cost.labels(*labels).inc(outcome.cost.usd)
+            self._child(self._cost, *labels).inc(outcome.cost.usd)
         if outcome.stopped_by:
-            self._early_stops.labels(outcome.stopped_by).inc()
+            self._child(self._early_stops, outcome.stopped_by).inc()
 
     def failed(self, *, model: str | None, strategy: str | None, outcome: str) -> None:
         """Count a request that ended with the error code `outcome`; what isn't known to be a model is not a label."""
-        self._requests.labels(model or UNKNOWN, strategy or UNKNOWN, outcome).inc()
+        self._child(self._requests, model or UNKNOWN, strategy or UNKNOWN, outcome).inc()
 
     def expose(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -73,23 +76,30 @@ class Metrics:
             by_fate.setdefault((candidate.fate or Fate.FAILED).value, []).append(candidate)
         for fate, candidates in by_fate.items():
             usage = sum((candidate.usage for candidate in candidates), Usage())
-            self._candidates.labels(*labels, fate).inc(len(candidates))
-            self._tokens.labels(labels[0], "prompt", fate).inc(usage.prompt)
-            self._tokens.labels(labels[0], "prompt_cached", fate).inc(usage.cached)
-            self._tokens.labels(labels[0], "completion", fate).inc(usage.completion)
+            self._child(self._candidates, *labels, fate).inc(len(candidates))
+            self._child(self._tokens, labels[0], "prompt", fate).inc(usage.prompt)
+            self._child(self._tokens, labels[0], "prompt_cached", fate).inc(usage.cached)
+            self._child(self._tokens, labels[0], "completion", fate).inc(usage.completion)
         names = {part.name for part in outcome.job.strategy.verifiers}
         verifier = names.pop() if len(names) == 1 else SEVERAL
         for status in (one.verdict.status for one in outcome.candidates if one.verdict):
-            self._verdicts.labels(verifier, status).inc()
+            self._child(self._verdicts, verifier, status).inc()
 
     def _measure_diversity(self, outcome: Outcome, labels: tuple[str, str]) -> None:
         diversity = outcome.diversity
-        self._distinct.labels(*labels).observe(diversity.distinct_answers)
-        self._copying.labels(*labels).observe(diversity.mean_copy_ratio)
+        self._child(self._distinct, *labels).observe(diversity.distinct_answers)
+        self._child(self._copying, *labels).observe(diversity.mean_copy_ratio)
         if diversity.mean_pairwise_similarity is not None:
-            self._similarity.labels(*labels).observe(diversity.mean_pairwise_similarity)
+            self._child(self._similarity, *labels).observe(diversity.mean_pairwise_similarity)
         if diversity.vendi_score is not None:
-            self._vendi.labels(*labels).observe(diversity.vendi_score)
+            self._child(self._vendi, *labels).observe(diversity.vendi_score)
+
+    def _child(self, metric: M, *labels: str) -> M:
+        """Return the metric under these labels; remembered, as prometheus_client looks them up anew each time."""
+        key = (metric, labels)
+        if key not in self._children:
+            self._children[key] = metric.labels(*labels)
+        return cast("M", self._children[key])
 
     def _watch(self, workers: Sequence[Worker]) -> None:
         """Let two gauges read the state of each worker whenever they are asked."""
