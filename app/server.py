@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 
+from app.protocol import BoundedProtocol
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
     from types import FrameType
@@ -32,7 +34,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=BoundedProtocol,
             lifespan="on",
             log_config=None,
             access_log=False,

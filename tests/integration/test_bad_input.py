@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -262,3 +265,14 @@ def test_a_strategy_header_of_unreasonable_length_is_told_by_its_beginning(stage
     error = error_of(response)
     assert (response.status_code, error["code"], error["param"]) == (400, "invalid_strategy", "strategy")
     assert len(error["message"]) < 500
+
+
+def test_headers_without_end_are_refused(stage: Stage) -> None:
+    address = urlsplit(stage.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(64):
+                connection.sendall(b"x" * 65_536)
+        with contextlib.suppress(ConnectionError):  # hung up on, with what was still on its way
+            assert connection.recv(64).startswith(b"HTTP/1.1 400")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
 from tests.scripted.actions import Silence, Status
 from tests.scripted.hosted import hosted
 from tests.scripted.llamacpp import LlamaCpp
@@ -9,6 +12,9 @@ from tests.scripted.reply import Reply
 from tests.scripted.scripts import always, in_turn
 from tests.scripted.upstream import Upstream
 from tests.stage import MODEL, staged
+
+if TYPE_CHECKING:
+    from tests.stage import Stage
 
 GOOD = Reply(texts=("The answer is 42.",))
 
@@ -54,3 +60,25 @@ def test_a_candidate_that_was_cut_off_has_the_prompt_of_its_siblings() -> None:
         assert [row["fate"] for row in rows] == ["selected", "counted", "cancelled"]
         assert len({row["prompt_tokens"] for row in rows}) == 1
         assert body["usage"]["prompt_tokens"] == sum(row["prompt_tokens"] for row in rows) > 0
+
+
+def test_answers_that_take_too_long_to_compare_do_not_outlast_the_deadline(stage: Stage) -> None:
+    hostile = tuple(Reply(texts=(rf"\boxed{{({n}!)!+x}}",)) for n in (2_000_000, 2_000_001, 2_000_002))
+    stage.play(in_turn(*hostile))
+    body = stage.answer({"type": "parallel", "n": 3, "stop": "none", "budget": {"deadline_s": 1.0}})
+    reasons = [row["reason"] for row in body["quorum"]["candidates"]]
+    assert reasons.count(None) == 1
+    assert reasons.count("not compared in time") == 2
+    assert body["quorum"]["decision"]["of"] == 1
+
+
+def test_rounds_without_any_worker_left_fail_each_with_its_cause() -> None:
+    with staged(timeouts={"probe_s": 60.0}) as stage, ThreadPoolExecutor() as threads:
+        stage.play(always(Silence()))
+        asked = threads.submit(stage.ask, {"type": "sequential", "rounds": 3})
+        stage.worker.wait_until(lambda upstream: upstream.in_flight == 1)
+        stage.worker.stop()
+        error = asked.result().json()["error"]
+        assert error["code"] == "all_candidates_failed"
+        assert "no connection to the worker" in error["message"]
+        assert "no worker can serve" in error["message"]
