@@ -80,5 +80,5 @@ def next_step(model: str) -> str:
     return (
         "Try next: `make serve` in another terminal, then\n"
         'curl -s http://127.0.0.1:8000/v1/chat/completions -d \'{"strategy": "parallel-8",\n'
-        f'  "model": "{model}", "messages": [{{"role": "user", "content": "What is 6 + 7?"}}]}}\''
+        f'  "model": "{model}", "messages": [{{"role": "user", "content": "What is 6 + 7?"}}], "max_tokens": 60}}\''
     )
