@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from app.candidates import Decision
@@ -31,13 +32,13 @@ class Aggregator(Part):
         """Return the weight of this candidate's vote, in 0..1."""
         return 1
 
+    @abstractmethod
     def order(self, pool: Sequence[Candidate], tally: Tally) -> tuple[list[Candidate], bool]:
         """Return the pool, best first, and whether only the tie rule made the first one the winner."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settled(self, pool: Sequence[Candidate], tally: Tally, waiting: Sequence[int]) -> bool:
         """Whether nothing that the candidates numbered `waiting` may turn out to be can change the winning answer."""
-        raise NotImplementedError
 
     def decide(self, pool: Sequence[Candidate]) -> Decision:
         """Return the decision over `pool`, which must not be empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from app.parts import Part
@@ -21,9 +22,9 @@ class Extractor(Part):
     It never raises: a reply without an answer gives None, and its candidate doesn't vote.
     """
 
+    @abstractmethod
     def extract(self, reply: Reply, question: Question) -> Answer | None:
         """Return the answer that `reply` gives to `question`, or None."""
-        raise NotImplementedError
 
     async def find(self, reply: Reply, question: Question) -> Answer | None:
         """Return what `extract` does, in a thread where the reply is too long for the event loop to wait for that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,6 @@ class Progress:
 class StopRule(Part):
     """Says after each candidate whether the run may end before all are drawn."""
 
+    @abstractmethod
     def satisfied(self, progress: Progress) -> bool:
         """Whether the run may end now."""
-        raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
@@ -64,18 +65,18 @@ class Strategy(Part):
         return self
 
     @property
+    @abstractmethod
     def draws(self) -> int:
         """The most candidates that the strategy may ask for."""
-        raise NotImplementedError
 
     @property
     def token_cap(self) -> int | None:
         """The most completion tokens of one candidate, where the strategy itself bounds them."""
         return None
 
+    @abstractmethod
     def next(self, history: History) -> Sequence[Ask]:
         """Return what to ask now; called at the start and after each candidate, empty when there is nothing to ask."""
-        raise NotImplementedError
 
     def rejects(self, candidate: Candidate, earlier: Sequence[Candidate]) -> str | None:  # noqa: ARG002 - `reject` looks
         """Return why a finished candidate doesn't count, or None. `earlier` are the finished ones before it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -41,9 +42,9 @@ class Verifier(Part):
     reads_json: ClassVar[bool] = False
     """Whether it judges the reply as a JSON document, which then is the answer, too."""
 
+    @abstractmethod
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return the verdict on `candidate`, which came to an end."""
-        raise NotImplementedError
 
 
 def failed(feedback: str) -> Verdict:

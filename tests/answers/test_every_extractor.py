@@ -27,7 +27,8 @@ PIECES = [
 
 
 def every() -> list[Extractor]:
-    plain = [part() for part in EXTRACTORS if type_name(part) != "regex"]
+    adapter: TypeAdapter[Extractor] = TypeAdapter(AnyExtractor)
+    plain = [adapter.validate_python(name) for name in NAMES if name != "regex"]
     return [*plain, Regex(pattern=r"(\d+)|a.*b"), Choice(choices=("1", "x"))]
 
 
