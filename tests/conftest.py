@@ -15,7 +15,7 @@ from tests.stage import Stage, staged
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TIMEOUTS = {"connect_s": 1.0, "idle_s": 0.5, "probe_s": 0.5}
+TIMEOUTS = {"connect_s": 2.0, "idle_s": 1.0, "probe_s": 0.5}
 PRICES = {"scripted": {"prompt": 1.0, "prompt_cached": 0.5, "completion": 2.0}}
 PRESETS = {"three": {"type": "parallel", "n": 3}}
 
