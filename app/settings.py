@@ -159,6 +159,8 @@ def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
         raise ConfigurationError(f"{', '.join(unknown)}: no such setting; docs/configuration.md lists them all")
 
     class Configured(Settings):
+        """The settings with their file."""
+
         model_config = SettingsConfigDict(toml_file=path)
 
     try:
