@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from app.diversity.measure import copy_ratio_of, similarity_to_previous
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from app.verifiers.base import VerifierTools
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessor:
+class Assessor(msgspec.Struct, frozen=True, kw_only=True):
     """Assesses the candidates of one run.
 
     `examine` looks at each candidate by itself and runs for many at once; `place` puts it among those that are

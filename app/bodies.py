@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,16 +18,14 @@ OURS = frozenset({"model", "messages", "n", "seed", "stream", "stream_options", 
 """Fields that are never handed on as they came."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """Messages as workers get them, and a guess at the tokens of the prompt that they make."""
 
     json: msgspec.Raw
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(msgspec.Struct, frozen=True, kw_only=True):
     """One candidate to draw: its number, what was asked, and the conversation that its worker is sent."""
 
     index: int
@@ -46,8 +43,7 @@ class Member:
         return conversation_key(self.ask)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """One request to a worker: its body, and the candidates that are its choices, in order."""
 
     members: Sequence[Member]

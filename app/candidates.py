@@ -8,7 +8,6 @@ What is made and copied for every candidate is a msgspec struct; a frozen datacl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
@@ -49,8 +48,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     """A function call that a model asked for; `arguments` is the JSON text exactly as the model wrote it."""
 
     id: str
@@ -81,8 +79,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     key: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the caller asked: the conversation, and the shape that it wants the answer in."""
 
     messages: Sequence[Message]
@@ -97,8 +94,7 @@ class Question:
         return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """A verifier's judgement of one candidate. `score` lies in 0..1; `feedback` is meant for the model to read.
 
     A verifier that breaks gives `error`: neither a pass nor a fail, and visible as what it is.
@@ -109,8 +105,7 @@ class Verdict:
     feedback: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why a candidate has no completion. `status` is the HTTP status where the worker gave one, else None."""
 
     message: str
@@ -176,8 +171,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         return self.finished and self.rejection is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What an aggregator chose.
 
     `ranking` holds every candidate that could be returned, best first, so that a request for several answers takes

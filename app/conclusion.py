@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from app.candidates import Fate
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from app.run import Run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """A run that is over: what came back, what was cut off, why it ended, and when it began, by `perf_counter`."""
 
     run: Run

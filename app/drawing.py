@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from app.candidates import Candidate, Failure
 from app.errors import QuorumError, WorkerStatusError
@@ -15,14 +16,13 @@ if TYPE_CHECKING:
     from app.workers.worker import Worker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
+class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a candidate that was asked for; `worker` is None while nobody has begun to draw it."""
 
     member: Member
     worker: Worker | None = None
-    completion: Completion = field(default_factory=Completion)
-    started: float = field(default_factory=perf_counter)
+    completion: Completion = msgspec.field(default_factory=Completion)
+    started: float = msgspec.field(default_factory=perf_counter)
 
     def candidate(self, error: QuorumError | None = None) -> Candidate:
         """Return the candidate as far as it has got; with `error`, as failed of it."""

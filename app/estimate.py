@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from app.candidates import Answer, Candidate, Usage
 from app.strategies.history import History
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from app.strategies.base import Strategy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorstCase:
+class WorstCase(msgspec.Struct, frozen=True, kw_only=True):
     """Upper bounds of a run; None where the length of a candidate, or the price, is unknown.
 
     `prompt_tokens` rests on a guess at the length of the caller's messages, on the safe side for English.

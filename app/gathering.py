@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ BUDGET = "budget"
 DEADLINE = "deadline"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gathering:
+class Gathering(msgspec.Struct, frozen=True, kw_only=True):
     """Gathers the candidates of one run on its board, in a dialogue between the strategy and the run.
 
     `deadline` is in the event loop's time; `out_of` says what has run out when it has passed: `DEADLINE` or `BUDGET`.

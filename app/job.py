@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from app.candidates import Question
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from app.strategies.base import Strategy
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What to run.
 
     `fields` are the request's other fields, handed to the worker as they came (`tools`, `top_k`, ...); `answers` is
@@ -32,7 +32,7 @@ class Job:
     arrived: float
     deadline_s: float
     answers: int = 1
-    fields: Mapping[str, object] = field(default_factory=dict[str, object])
+    fields: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
     live: bool = False
 
     @cached_property

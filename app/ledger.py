@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from app.candidates import Fate, Usage
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from app.price import Price
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What a run cost. `usd` is None where the model has no configured price.
 
     `usage` is the sum over every call, `completion_by_fate` its completion tokens by fate. `saved_estimate` is how

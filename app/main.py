@@ -13,6 +13,7 @@ from app.answers.equivalence import Equivalence
 from app.api import catalogue, routes
 from app.api.auth import Gatekeeper
 from app.api.failures import on_http_error, on_quorum_error, on_unexpected_error
+from app.api.front import FrontDoor
 from app.api.intake import Desk
 from app.api.selection import Selector
 from app.api.service import Service
@@ -56,8 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
                 raise
             yield
 
-    app = FastAPI(title="Quorum", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.router.routes.insert(0, routes.chat)
+    app = FrontDoor(chat=routes.chat, title="Quorum", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(routes.api)
     app.include_router(routes.probes)
     app.add_exception_handler(QuorumError, on_quorum_error)

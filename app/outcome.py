@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from app.ledger import Cost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Milliseconds: of the whole run, in a queue, until the first candidate came back, and the gateway's own.
 
     The gateway's own time is that during which no call was under way: nothing but Quorum itself was waited for.
@@ -27,8 +27,7 @@ class Timing:
     gateway_ms: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """A run that came to an answer.
 
     `stopped_by` names what ended the run before all candidates were drawn: a stop rule, `budget` or `deadline`;

@@ -1,22 +1,40 @@
-"""HTTP as uvicorn speaks it, with a bound on the head of a request, which uvicorn itself doesn't have."""
+"""HTTP as uvicorn speaks it, with the bounds on a request that uvicorn itself doesn't have: size and time."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.api.failures import error_body
+from app.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
 
 MAX_HEAD = 128 * 1024
 """Bytes that a request line and its headers may take while they keep coming."""
 
+ARRIVAL_S = 60.0
+"""Seconds that a client may take to send a request, its body included."""
+
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Answers 400 and hangs up once a request's head has grown over `MAX_HEAD` without an end."""
+    """Hangs up on a client whose request's head grows over `MAX_HEAD`, or that is still sending after `ARRIVAL_S`.
 
+    A request that arrives in one piece, as nearly all do, needs no timer.
+    """
+
+    arrival_s = ARRIVAL_S
+    _arriving = False
     _in_head = True
     _head = 0
+    _alarm: TimerHandle | None = None
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._in_head, self._head = True, 0
+        self._arriving, self._in_head, self._head = True, True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -24,10 +42,49 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """Note that the request is here as a whole."""
+        self._arriving = False
+        self._silence()
+        super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
         """Take in what has arrived."""
         super().data_received(data)
+        if not self._arriving:
+            return
+        if self._alarm is None:
+            self._alarm = self.loop.call_later(self.arrival_s, self._late)
         if self._in_head:
             self._head += len(data)
             if self._head > MAX_HEAD:
                 self.send_400_response(f"The request's headers take more than {MAX_HEAD} bytes.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End with the connection."""
+        self._silence()
+        super().connection_lost(exc)
+
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _late(self) -> None:
+        """Refuse a request that hasn't arrived in time, and hang up; to the app, the client has gone."""
+        self._alarm = None
+        if self._idle() and not self.transport.is_closing():
+            error = InvalidRequestError(f"the request did not arrive within {self.arrival_s:g} s")
+            body = msgspec.json.encode(error_body(error))
+            head = (
+                b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                b"Content-Length: %d\r\n\r\n"
+            )
+            self.transport.write(head % len(body) + body)
+        self.transport.close()
+
+    def _idle(self) -> bool:
+        """Whether no answer is on its way, to this request or to one before it."""
+        if self._in_head:
+            return not self.cycle or self.cycle.response_complete  # it is None before the first request
+        return not (self.pipeline or self.cycle.response_started)

@@ -36,6 +36,7 @@ class Server(uvicorn.Server):
             loop="uvloop",
             http=BoundedProtocol,
             lifespan="on",
+            proxy_headers=False,  # nothing here asks who the client is
             log_config=None,
             access_log=False,
             server_header=False,

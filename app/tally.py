@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,16 +14,15 @@ Weight: TypeAlias = int | Fraction
 """The weight of a vote; exact, and a plain number wherever it can be."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """Votes by cluster.
 
     Weights are exact fractions, so that a sum doesn't depend on the order of arrival. Ties go to the cluster whose
     earliest candidate was asked for first (lowest index): a rule that no timing of the workers can sway.
     """
 
-    votes: dict[int, Weight] = field(default_factory=dict[int, Weight])
-    earliest: dict[int, int] = field(default_factory=dict[int, int])
+    votes: dict[int, Weight] = msgspec.field(default_factory=dict[int, Weight])
+    earliest: dict[int, int] = msgspec.field(default_factory=dict[int, int])
 
     def add(self, cluster: int, index: int, weight: Weight) -> None:
         """Count the vote of candidate `index` for `cluster`; a weight of 0 is no vote."""

@@ -12,6 +12,8 @@ from app.answers.reading.options import chosen, listed
 from app.candidates import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.candidates import Question, Reply
 
 _Option = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
@@ -38,7 +40,7 @@ class Choice(Extractor):
         label = chosen(reply.text, self._options(question))
         return None if label is None else Answer(kind="choice", text=label, key=label)
 
-    def _options(self, question: Question) -> dict[str, str]:
+    def _options(self, question: Question) -> Mapping[str, str]:
         if self.choices is None:
             return listed(question.text) or _DEFAULT
         if all(len(choice) == 1 and choice.isalpha() for choice in self.choices):

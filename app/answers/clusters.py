@@ -43,8 +43,10 @@ class Clusters:
         return self._undecided
 
     def knows(self, answer: Answer) -> bool:
-        """Whether the answer's cluster is known without any comparing."""
-        return (answer.kind, answer.key) in self._by_key
+        """Whether the answer's cluster is known without any work: what it is equivalent to shows in the keys."""
+        if (answer.kind, answer.key) in self._by_key:
+            return True
+        return all(self._equivalence.known(answer, first) is not None for first in self._first)
 
     async def assign(self, answer: Answer) -> int:
         """Return the number of the answer's cluster; answers assigned at once take their turns.

@@ -44,5 +44,6 @@ def _stated(value: str | None) -> str | None:
 
 def _ending(text: str) -> str | None:
     """Return the number after the equals sign in the last line of the reply: of `A = 12 m^2.` it is 12."""
-    equation = _EQUATION.search(text[-_TAIL:].rstrip())
+    end = text[-_TAIL:].rstrip()
+    equation = _EQUATION.search(end) if "=" in end else None
     return first_number(equation[1]) if equation else None

@@ -33,14 +33,15 @@ async def while_connected(receive: Receive, work: Coroutine[None, None, R], *bes
     The request's body must have been read, so that nothing but the disconnection is left to receive. What is to go
     on `beside` the work is cancelled with its end.
     """
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(_caught(work))
-        companions = [group.create_task(_cancel_when_gone(receive, task)), *map(group.create_task, beside)]
-        for companion in companions:
-            task.add_done_callback(lambda _, companion=companion: companion.cancel())
-    if task.cancelled():
-        raise ClientGoneError("the client went away")
-    result, error = task.result()
+    result, error = None, None
+    try:
+        async with asyncio.TaskGroup() as group:
+            companions = [group.create_task(one) for one in (_until_gone(receive), *beside)]
+            result, error = await _caught(work)
+            for companion in companions:
+                companion.cancel()
+    except* ClientGoneError:
+        error = ClientGoneError("the client went away")
     if error is not None:
         raise error
     return result  # pyright: ignore[reportReturnType] - there is a result where there is no error
@@ -54,7 +55,8 @@ async def _caught(work: Coroutine[None, None, R]) -> tuple[R | None, QuorumError
         return None, error
 
 
-async def _cancel_when_gone(receive: Receive, task: asyncio.Task[R]) -> None:
+async def _until_gone(receive: Receive) -> None:
+    """Wait for the client to go away, and raise what cancels the group."""
     while (await receive())["type"] != GONE:
         pass
-    task.cancel()
+    raise ClientGoneError("the client went away")

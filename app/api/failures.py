@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import InvalidRequestError, NotFoundError, QuorumError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from fastapi import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_PARAM = 200
 
@@ -57,3 +58,33 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
 async def on_unexpected_error(request: Request, _error: Exception) -> Response:
     """Answer a fault of ours without a word about its inside; the server around the app logs what is raised here."""
     return error_response(INTERNAL, request.scope.get(RUN_HEADERS))
+
+
+def answering(endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """Return the ASGI app that answers requests by `endpoint`, and by an error's response where that raises.
+
+    What is no typed error of ours is raised again, for the server around the app to log.
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        request = Request(scope, receive)
+        try:
+            response = await endpoint(request)
+            await response(scope, receive, noting)
+        except QuorumError as error:
+            response = await on_quorum_error(request, error)
+            await response(scope, receive, send)
+        except Exception as error:
+            if not begun:
+                response = await on_unexpected_error(request, error)
+                await response(scope, receive, send)
+            raise
+
+    return app

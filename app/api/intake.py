@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
+import secrets
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
+import msgspec
 from starlette.requests import ClientDisconnect
 
 from app.api.disconnect import ClientGoneError
@@ -27,14 +27,11 @@ if TYPE_CHECKING:
     from app.workers.pool import Pool
 
 STRATEGY_HEADER = "X-Quorum-Strategy"
-BODY_S = 60
-"""Seconds that a client may take to send its request."""
 
 OURS = frozenset({"model", "messages", "strategy", "n", "stream", "stream_options"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """One request, understood: the job, and how its answer is to be sent."""
 
     job: Job
@@ -67,7 +64,7 @@ class Desk:
         own_limit = strategy.budget.deadline_s
         messages = body["messages"]
         job = Job(
-            run_id=f"run_{uuid.uuid4().hex}",
+            run_id=f"run_{secrets.token_hex(16)}",
             model=selection.model,
             messages=messages,  # pyright: ignore[reportArgumentType] - a list of objects: `chat` has validated it
             strategy=strategy,
@@ -81,20 +78,20 @@ class Desk:
         return Intake(job=job, stream=bool(chat.stream), options=chat.stream_options or StreamOptions())
 
     async def _body(self, request: Request) -> bytes:
-        """Return the body, or refuse it as soon as it is over the limit. Raises `ClientGoneError`."""
+        """Return the body, or refuse it as soon as it is over the limit. Raises `ClientGoneError`.
+
+        How long it may take is bounded by the server (`app.protocol`).
+        """
         limit = self.limits.max_body_bytes
         declared = request.headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > limit:
             raise RequestTooLargeError(f"the body has {declared} bytes; at most {limit} are taken")
         body = bytearray()
         try:
-            async with asyncio.timeout(BODY_S):
-                async for piece in request.stream():
-                    body += piece
-                    if len(body) > limit:
-                        raise RequestTooLargeError(f"the body is larger than {limit} bytes")
-        except TimeoutError:
-            raise InvalidRequestError(f"the body did not arrive within {BODY_S} s") from None
+            async for piece in request.stream():
+                body += piece
+                if len(body) > limit:
+                    raise RequestTooLargeError(f"the body is larger than {limit} bytes")
         except ClientDisconnect:
             raise ClientGoneError("the client went away before it had sent its body") from None
         return bytes(body)

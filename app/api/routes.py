@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from app.api import render
 from app.api.disconnect import while_connected
-from app.api.failures import RUN_HEADERS
+from app.api.failures import RUN_HEADERS, answering
 from app.api.stream import EventStream
 from app.errors import InvalidRequestError, NotFoundError, NoWorkerError
 from app.estimate import worst_case
@@ -59,8 +58,8 @@ async def create_chat_completion(request: Request) -> Response:
     return Response(record, media_type="application/json", headers=headers)
 
 
-chat = Route("/v1/chat/completions", create_chat_completion, methods=["POST"])
-"""A plain route: the body is read by hand (`app.api.schemas`), so FastAPI's machinery would only take time."""
+chat = answering(create_chat_completion)
+"""Answers `POST /v1/chat/completions`; `app.api.front` says why it is no route of FastAPI's."""
 
 
 @api.get("/models")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -31,8 +30,7 @@ MAX_SHORT_FORM = 8_192
 """Characters of a short form: more than any valid one has, and few enough to be remembered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """The model and the strategy of a request, and what chose the strategy."""
 
     model: str

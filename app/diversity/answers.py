@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +19,14 @@ def answer_entropy(clusters: Iterable[int | None]) -> float | None:
     sizes = _sizes(clusters)
     if not sizes:
         return None
-    total = sizes.total()
+    total = sum(sizes.values())
     return math.fsum(size / total * math.log(total / size) for size in sizes.values())
 
 
-def _sizes(clusters: Iterable[int | None]) -> Counter[int]:
+def _sizes(clusters: Iterable[int | None]) -> dict[int, int]:
     """Count the candidates of each cluster."""
-    return Counter(cluster for cluster in clusters if cluster is not None)
+    sizes: dict[int, int] = {}
+    for cluster in clusters:
+        if cluster is not None:
+            sizes[cluster] = sizes.get(cluster, 0) + 1
+    return sizes

@@ -8,9 +8,9 @@ breaks costs the similarities, never the request.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+import msgspec
 import numpy as np
 import structlog
 
@@ -31,8 +31,7 @@ _INLINE_CHARACTERS = 32_000
 _INLINE_ROWS = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diversity:
+class Diversity(msgspec.Struct, frozen=True, kw_only=True):
     """How unlike each other the finished candidates of a run are.
 
     None where a measure has no meaning: no answer to take an entropy of, no pair to compare, no bigram, no

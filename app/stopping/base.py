@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from app.parts import Part
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from app.tally import Tally
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a run stands after a candidate: those accepted so far, their vote, and the numbers of those to come.
 
     `waiting` holds the index of every candidate that the strategy may still get, asked for already or not.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from app.candidates import Verdict
 from app.parts import Part
@@ -23,8 +24,7 @@ MAX_GOLD_CHARACTERS = 10_000
 PASS = Verdict(status="pass", score=1.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifierTools:
+class VerifierTools(msgspec.Struct, frozen=True, kw_only=True):
     """What a verifier may use besides the candidate."""
 
     question: Question

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from app.candidates import Reply, ToolCall, Usage
 from app.workers.thinking import split_thinking
 
 if TYPE_CHECKING:
-    import msgspec
-
     from app.workers.wire import Choice, ChunkUsage, Delta, ToolCallDelta
 
 
-@dataclass(slots=True)
-class PartialCall:
+class PartialCall(msgspec.Struct):
     """A tool call whose pieces are still arriving."""
 
     id: str = ""
     name: str = ""
-    arguments: list[str] = field(default_factory=list[str])
+    arguments: list[str] = msgspec.field(default_factory=list[str])
 
 
-@dataclass(slots=True)
-class Completion:
+class Completion(msgspec.Struct):
     """Gathers the chunks of one choice.
 
     `chunks` counts those that bear tokens and stands in for the token count until the worker has told it.
     """
 
-    content: list[str] = field(default_factory=list[str])
-    reasoning: list[str] = field(default_factory=list[str])
-    calls: dict[int, PartialCall] = field(default_factory=dict[int, PartialCall])
-    logprobs: list[msgspec.Raw] = field(default_factory=list["msgspec.Raw"])
+    content: list[str] = msgspec.field(default_factory=list[str])
+    reasoning: list[str] = msgspec.field(default_factory=list[str])
+    calls: dict[int, PartialCall] = msgspec.field(default_factory=dict[int, PartialCall])
+    logprobs: list[msgspec.Raw] = msgspec.field(default_factory=list["msgspec.Raw"])
     chunks: int = 0
     finish_reason: str | None = None
     usage: Usage | None = None

@@ -26,7 +26,8 @@ def test_parallel_stops_once_the_vote_is_decided(stage: Stage) -> None:
     answers = [*says(*["The answer is 42."] * 5), *[Reply(texts=("The answer is 41.",), delay_first_s=5)] * 3]
     stage.play(in_turn(*answers))
     decision = stage.answer("parallel-8")["quorum"]["decision"]
-    assert (decision["stopped_by"], decision["votes"], decision["of"]) == ("decided", 5, 5)
+    assert decision["stopped_by"] == "decided"
+    assert decision["votes"] == decision["of"] in {4, 5}  # the tie rule lets 4 of 8 do, if c0 is among them
 
 
 def test_without_a_stop_rule_everything_is_drawn(stage: Stage) -> None:

@@ -32,6 +32,7 @@ CANDIDATE = Candidate(index=3, reply=Reply(text="text"), finish_reason="stop")
 
 class Says(Verifier):
     verdict: Verdict
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:  # noqa: ARG002 - the interface
         await asyncio.sleep(0)

@@ -15,6 +15,8 @@ def last_box(text: str) -> str | None:
     Of boxes within boxes the outermost counts. One pass, whatever the braces do, over the last `TAIL` characters.
     """
     text = text[-TAIL:]
+    if "boxed" not in text and "fbox" not in text:
+        return None
     found: str | None = None
     opened: list[int | None] = []  # where the content of each open brace begins; None for those that are no box
     for token in _TOKEN.finditer(text):

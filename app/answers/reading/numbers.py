@@ -36,7 +36,7 @@ _CHARACTERS = str.maketrans(
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+")
 
-_DIGIT = re.compile(r"\d", re.ASCII)
+_TO_LAST_DIGIT = re.compile(r".*\d", re.ASCII | re.DOTALL)  # greedy: found from the end
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?![\d])|\d+)"
 _DECIMAL = rf"(?:{_DIGITS}(?:\.\d+)?|\.\d+)"
 _FRACTION = r"\\[dtc]?frac\s?\{\s?-?\d+\s?\}\s?\{\s?-?\d+\s?\}"
@@ -79,16 +79,17 @@ def last_number(text: str) -> str | None:
 
     Digits that are part of a word or a unit (`H2O`, `m^2`) are not numbers.
     """
-    if not _DIGIT.search(text):
-        return None
     end = len(text)
     for _ in range(_MAX_WINDOWS):
-        last = max(text.rfind(digit, 0, end) for digit in "0123456789")
+        to_last = _TO_LAST_DIGIT.match(text, 0, end)
+        if to_last is None:
+            return None
+        last = to_last.end() - 1
         start = max(0, last - _WINDOW)
         before = text[max(0, start - 2) : start]  # which tells whether the window begins within a word
         found = list(_IN_PROSE.finditer(before + plain(text[start : last + _WINDOW]), len(before)))
-        if found or last < 0:
-            return found[-1].group().strip() if found else None
+        if found:
+            return found[-1].group().strip()
         end = start
     return None
 

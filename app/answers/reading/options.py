@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.answers.reading.braces import last_box
@@ -50,7 +51,8 @@ _MAX_VALUE = 1_000
 """Characters of an announced value that may be an option."""
 
 
-def listed(question: str) -> dict[str, str]:
+@lru_cache(maxsize=64)  # every candidate of a run has the same question
+def listed(question: str) -> Mapping[str, str]:
     """Return the options that a question lists last, by label: `{"A": "10 eV", "B": ...}`; empty for fewer than two.
 
     Labels are capital letters in order from A, as `(A)`, `A)`, or `A.` at the start of a line; small letters number the
