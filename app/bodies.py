@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from app.job import Job
     from app.workers.worker import Worker
 
-OURS = frozenset({"model", "messages", "n", "seed", "stream", "stream_options", "max_tokens", "max_completion_tokens"})
-"""Fields that are never handed on as they came."""
+REWRITTEN = frozenset(
+    {"model", "messages", "n", "seed", "stream", "stream_options", "max_tokens", "max_completion_tokens"}
+)
+"""Fields of a request that workers are never sent as they came."""
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +61,7 @@ class Drafter:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._fields = {name: value for name, value in job.fields.items() if name not in OURS}
+        self._fields = {name: value for name, value in job.fields.items() if name not in REWRITTEN}
         self._limit_name = "max_completion_tokens" if "max_completion_tokens" in job.fields else "max_tokens"
         self._latest: Member | None = None
 

@@ -35,7 +35,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     fields: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
     live: bool = False
 
-    @cached_property
+    @property
     def question(self) -> Question:
         """The question as extractors and verifiers see it."""
         shape = self.fields.get("response_format")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.budget import Budget
 
 UNLIMITED = float("inf")
+FREE = Price()
 
 
 class Purse:
@@ -27,7 +28,7 @@ class Purse:
     def __init__(self, budget: Budget, *, price: Price | None, candidate_tokens: int | None) -> None:
         self._max_tokens = UNLIMITED if budget.max_completion_tokens is None else budget.max_completion_tokens
         self._max_usd = UNLIMITED if budget.max_cost_usd is None else budget.max_cost_usd
-        self._price = price or Price()
+        self._price = price or FREE
         self._candidate_tokens = candidate_tokens
         self._held = 0
         self._held_prompts = 0

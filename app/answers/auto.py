@@ -51,6 +51,7 @@ _GOES_ON = re.compile(r"\s*+[,;(]\s|\s++(?!pi\b|sqrt\b)[A-Za-z(]{2}|$")
 _CLAUSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}(?:,?\s[A-Za-z]{2,}){2}")
 _MAX_WORDS = 6
 _EVASIVE = re.compile(r"(?:not|that|to|because|unclear|unknown|as|in|given|found|obtained|if|when)\b", re.IGNORECASE)
+_TOOL_CALLS, _JSON, _CODE, _NUMBER, _TEXT = ToolCalls(), Json(), Code(), Number(), Text()
 
 
 class Auto(Extractor):
@@ -80,9 +81,9 @@ class Auto(Extractor):
     def extract(self, reply: Reply, question: Question) -> Answer | None:
         """Return the answer; None where the reply is blank, or lacks the JSON that was asked for."""
         if reply.tool_calls:
-            return ToolCalls().extract(reply, question)
+            return _TOOL_CALLS.extract(reply, question)
         if question.wants_json:
-            return Json().extract(reply, question)
+            return _JSON.extract(reply, question)
         return _stated(reply.text, question) or _implied(reply, question)
 
 
@@ -100,14 +101,14 @@ def _stated(text: str, question: Question) -> Answer | None:
 
 def _implied(reply: Reply, question: Question) -> Answer | None:
     """Return what the reply as a whole amounts to: a document, a program, a yes or no, a number, or a text."""
-    if _DOCUMENT.fullmatch(reply.text) and (document := Json().extract(reply, question)):
+    if _DOCUMENT.fullmatch(reply.text) and (document := _JSON.extract(reply, question)):
         return document
     if any(block.code.strip() for block in fenced_blocks(reply.text)):
-        return Code().extract(reply, question)
+        return _CODE.extract(reply, question)
     if (said := _YES_NO.match(reply.text)) and _asks_whether(question.text[-_MAX_QUESTION:]):
         return text_answer(said[1])
-    number = Number().extract(reply, question) if _asks_quantity(question.text[-_MAX_QUESTION:]) else None
-    return number or Text().extract(reply, question)
+    number = _NUMBER.extract(reply, question) if _asks_quantity(question.text[-_MAX_QUESTION:]) else None
+    return number or _TEXT.extract(reply, question)
 
 
 @lru_cache(maxsize=64)  # every candidate of a run asks the same

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 STRATEGY_HEADER = "X-Quorum-Strategy"
 
-OURS = frozenset({"model", "messages", "strategy", "n", "stream", "stream_options"})
+NO_OPTIONS = StreamOptions()
+
+READ_HERE = frozenset({"model", "messages", "strategy", "n", "stream", "stream_options"})
+"""Fields that become parts of the job; it is given the others as they came."""
 
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,10 +75,10 @@ class Desk:
             arrived=arrived,
             deadline_s=min(self.limits.deadline_s, own_limit or self.limits.deadline_s),
             answers=answers,
-            fields={name: value for name, value in body.items() if name not in OURS and value is not None},
+            fields={name: value for name, value in body.items() if name not in READ_HERE and value is not None},
             live=bool(chat.stream) and isinstance(strategy, Single),
         )
-        return Intake(job=job, stream=bool(chat.stream), options=chat.stream_options or StreamOptions())
+        return Intake(job=job, stream=bool(chat.stream), options=chat.stream_options or NO_OPTIONS)
 
     async def _body(self, request: Request) -> bytes:
         """Return the body, or refuse it as soon as it is over the limit. Raises `ClientGoneError`.

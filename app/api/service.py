@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,6 @@ from app.api import render
 from app.errors import QuorumError, WorkerRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from fastapi import Request
 
     from app.api.auth import Gatekeeper
@@ -42,34 +39,35 @@ class Service:
 
     async def take(self, request: Request) -> Intake:
         """Let a request in and read it, or count it as refused. Raises the 4xx errors of `app.errors`."""
-        with self._counting_failure():
+        try:
             await self.gatekeeper(request)
             return await self.desk.take(request)
+        except BaseException as error:
+            self._count_failure(error)
+            raise
 
     async def execute(self, job: Job, observer: Observer) -> tuple[Outcome, bytes]:
         """Run a job, count it and keep its record; return the outcome, and the record: the completion's JSON.
 
         Raises what `Engine.execute` does.
         """
-        with self._counting_failure(job):
+        try:
             outcome = await self.engine.execute(job, observer)
             record = msgspec.json.encode(render.completion(outcome))
             await self.runs.put(job.run_id, record)
+        except BaseException as error:
+            self._count_failure(error, job)
+            raise
         self.metrics.answered(outcome)
         return outcome, record
 
-    @contextmanager
-    def _counting_failure(self, job: Job | None = None) -> Generator[None]:
-        """Count what fails inside, under the job's labels; a name that is no worker's model is not one of them."""
-        try:
-            yield
-        except BaseException as error:
-            self.metrics.failed(
-                model=job.model if job and self.pool.knows(job.model) else None,
-                strategy=job.strategy.name if job else None,
-                outcome=outcome_of(error),
-            )
-            raise
+    def _count_failure(self, error: BaseException, job: Job | None = None) -> None:
+        """Count a failure under the job's labels; a name that is no worker's model is not one of them."""
+        self.metrics.failed(
+            model=job.model if job and self.pool.knows(job.model) else None,
+            strategy=job.strategy.name if job else None,
+            outcome=outcome_of(error),
+        )
 
 
 def outcome_of(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from app.errors import (
     WorkerStatusError,
     WorkerUnreachableError,
 )
+from app.workers.connection import Connector
 from app.workers.refusal import describe_refusal
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class AioHttpClient:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+            connector=Connector(),
             timeout=self._timeout,
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),

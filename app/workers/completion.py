@@ -10,7 +10,7 @@ from app.candidates import Reply, ToolCall, Usage
 from app.workers.thinking import split_thinking
 
 if TYPE_CHECKING:
-    from app.workers.wire import Choice, ChunkUsage, Delta, ToolCallDelta
+    from app.workers.wire import Choice, ChunkUsage, ToolCallDelta
 
 
 class PartialCall(msgspec.Struct):
@@ -47,24 +47,26 @@ class Completion(msgspec.Struct):
 
     def add(self, choice: Choice) -> None:
         """Take in one chunk."""
-        if choice.delta is not None:
-            self._hear(choice.delta)
+        delta = choice.delta
+        if delta is not None:
+            thought = delta.reasoning or delta.reasoning_content
+            if delta.content:
+                self.content.append(delta.content)
+            if thought:
+                self.reasoning.append(thought)
+            if delta.tool_calls:
+                self._call(delta.tool_calls)
+            if delta.content or thought or delta.tool_calls:
+                self.chunks += 1
         if choice.logprobs is not None and choice.logprobs.content:
             self.logprobs += choice.logprobs.content
         if choice.finish_reason is not None:
             self.finish_reason = choice.finish_reason
 
-    def _hear(self, delta: Delta) -> None:
-        """Take in what a chunk adds to the message."""
-        thought = delta.reasoning or delta.reasoning_content
-        if delta.content:
-            self.content.append(delta.content)
-        if thought:
-            self.reasoning.append(thought)
-        for piece in delta.tool_calls or ():
+    def _call(self, pieces: list[ToolCallDelta]) -> None:
+        """Take in pieces of tool calls."""
+        for piece in pieces:
             _extend(self.calls.setdefault(self._place(piece), PartialCall()), piece)
-        if delta.content or thought or delta.tool_calls:
-            self.chunks += 1
 
     def _place(self, piece: ToolCallDelta) -> int:
         """Return the number of the call that a piece belongs to: a new id or name begins one where it isn't told."""

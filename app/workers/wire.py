@@ -20,10 +20,15 @@ from app.workers.refusal import ErrorFields, from_fields
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.errors import WorkerStatusError
+
 MAX_LINE = 16 * 1024 * 1024
 """Bytes that one event may take; more is no completion chunk."""
 
 DONE = b"[DONE]"
+SHORT = 16
+"""Bytes that the data of an event has when it may be no chunk: white space and `[DONE]`."""
+
 BOM = b"\xef\xbb\xbf"
 BAD_GATEWAY = 502
 
@@ -136,12 +141,19 @@ class ChunkReader:
         for line in lines:
             if not line:
                 continue
-            payload = line[5:].strip() if line.startswith(b"data:") else _data_of_other(line)
-            if payload == DONE:
-                self.done = True
-                return
-            if payload:
-                yield _chunk(payload), payload
+            payload = line[5:] if line.startswith(b"data:") else _data_of_other(line)
+            if len(payload) < SHORT and (payload := payload.strip()) in (b"", DONE):
+                if payload:
+                    self.done = True
+                    return
+                continue
+            try:
+                chunk = _decode_chunk(payload)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise WorkerGarbageError("the worker sent an event that is not a completion chunk") from error
+            if chunk.error is not None:
+                raise _refusal(chunk.error)
+            yield chunk, payload
 
     def _keep(self, part: bytes) -> None:
         """Put the beginning of a line by until its end arrives."""
@@ -161,18 +173,13 @@ def _data_of_other(line: bytes) -> bytes:
     """Return the data of a line that doesn't begin with its name: there may be a byte order mark in front of it."""
     line = line.removeprefix(BOM)
     if line.startswith(b"data:"):
-        return line[5:].strip()
+        return line[5:]
     if line[:1] not in b":eir\r" and line.rstrip() != b"data":
         raise WorkerGarbageError("the worker's answer is not a stream of events")
     return b""
 
 
-def _chunk(payload: bytes) -> Chunk:
-    try:
-        chunk = _decode_chunk(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WorkerGarbageError("the worker sent an event that is not a completion chunk") from error
-    if chunk.error is not None:
-        fields = ErrorFields(message=chunk.error) if isinstance(chunk.error, str) else chunk.error
-        raise from_fields(fields.code if isinstance(fields.code, int) else BAD_GATEWAY, fields)
-    return chunk
+def _refusal(error: ErrorFields | str) -> WorkerStatusError:
+    """Return the error that a worker has sent in its stream."""
+    fields = ErrorFields(message=error) if isinstance(error, str) else error
+    return from_fields(fields.code if isinstance(fields.code, int) else BAD_GATEWAY, fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 class Plan:
     """How much is measured.
 
+    The throughput is that of `starts` starts of all servers, `rounds` rounds each: a process keeps the speed that it
+    happened to start with, give or take a tenth.
     Connections: `connections` for the throughput, `streaming` for the CPU a token, `paced_streaming` for the same where
     each chunk comes alone. Lengths of answers: `long_tokens` for the CPU a token, `paced_s` where it is paced. Memory:
     `in_flight` requests, held for `hold_chunks` chunks. Times are in seconds.
     """
 
-    rounds: int = 3
+    starts: int = 5
+    rounds: int = 2
     round_s: float = 3.0
     warm_up_s: float = 1.0
     connections: int = 32
@@ -34,6 +37,7 @@ class Plan:
     def tiny(cls) -> Plan:
         """Return a plan that runs everything once and proves nothing but that it runs."""
         return cls(
+            starts=1,
             rounds=1,
             round_s=0.3,
             warm_up_s=0.1,
@@ -83,6 +87,15 @@ class Throughput:
         """CPU time a request in ms, which other work on the machine disturbs least."""
         served = sum(len(sample.latencies_s) for sample in self.samples)
         return self.cpu_s / served * 1000 if served else float("nan")
+
+    def of(self, other: Throughput) -> list[float]:
+        """Return the throughput as a share of the other's, round by round."""
+        pairs = zip(self.samples, other.samples, strict=True)
+        return [mine.per_second / others.per_second for mine, others in pairs if others.per_second]
+
+    def __add__(self, other: Throughput) -> Throughput:
+        """Return the rounds of both."""
+        return replace(self, samples=self.samples + other.samples, cpu_s=self.cpu_s + other.cpu_s)
 
     def percentile_ms(self, share: float) -> float:
         """Return the median over the rounds of a percentile of the latency."""

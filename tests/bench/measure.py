@@ -7,6 +7,8 @@ import json
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
@@ -77,10 +79,14 @@ def stack(gateway: Sequence[str], *arguments: str) -> Generator[Stack]:
 
 async def measure(plan: Plan, gateway: Sequence[str], say: Callable[[str], None]) -> Results:
     """Take every measurement of the gateway that the command template `gateway` starts."""
+    starts: list[list[Throughput]] = []
+    for number in range(plan.starts):
+        say(f"throughput, start {number + 1} of {plan.starts}")
+        with stack(gateway, *SHORT) as short:
+            starts.append([line for strategy in CALLS for line in await throughput(plan, short, strategy)])
+    found = tuple(reduce(add, lines) for lines in zip(*starts, strict=True))
+    say("own time at one connection")
     with stack(gateway, *SHORT) as short:
-        say("throughput")
-        found = tuple([line for strategy in CALLS for line in await throughput(plan, short, strategy)])
-        say("own time at one connection")
         own = tuple([await own_time(plan, short, server) for server in short.fronts])
     costs: list[TokenCost] = []
     for size, wanted_s in ((1, 10.0), (16, 1.5)):
