@@ -23,6 +23,9 @@ BACKLOG = 2_048
 GRACE_S = 30
 """Seconds that requests in flight have to finish once the server is told to stop."""
 
+LAST_WORDS_S = 2
+"""Seconds that they have to answer once they are cancelled."""
+
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -62,10 +65,23 @@ class Server(uvicorn.Server):
         logger.setLevel(level)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Tell that the end is coming, and begin it; a second SIGINT ends at once."""
-        if not self.should_exit:
+        """Tell that the end is coming, and begin it; a second signal ends at once."""
+        if self.should_exit:
+            self.force_exit = True
+        else:
             log.info("stopping", requests_have_s=GRACE_S, hint="interrupt again to end at once")
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Give requests their time to end; where that is cut short, cancel them, let them say so, and end in order."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            running = list(self.server_state.tasks)
+            for task in running:
+                task.cancel()
+            if running:
+                await asyncio.wait(running, timeout=LAST_WORDS_S)
+            await self.lifespan.shutdown()
 
 
 class Guest(Server):

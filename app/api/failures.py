@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import InvalidRequestError, NotFoundError, QuorumError
+from app.errors import InvalidRequestError, NotFoundError, QuorumError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.requests import Request
 
 MAX_PARAM = 200
 
-RUN_HEADERS = "quorum.run_headers"
-"""Where a request's scope holds the headers of its run, once there is one; its error responses bear them too."""
-
 INTERNAL = QuorumError("an internal error occurred; the server's log tells more")
+ENDING = UnavailableError("the server is stopping; send the request again", retry_after_s=5)
+
+
+def failure_of(error: BaseException) -> QuorumError:
+    """Return what a client is told of an error; only a server that is ending cancels a request as a whole."""
+    if isinstance(error, QuorumError):
+        return error
+    return ENDING if isinstance(error, asyncio.CancelledError) else INTERNAL
 
 
 def error_body(error: QuorumError) -> dict[str, object]:
@@ -39,9 +44,9 @@ def error_response(error: QuorumError, headers: Mapping[str, str] | None = None)
     return Response(body, status_code=error.status, headers=sent, media_type="application/json")
 
 
-async def on_quorum_error(request: Request, error: Exception) -> Response:
+async def on_quorum_error(_request: Request, error: Exception) -> Response:
     """Answer with a typed error's own status and code."""
-    return error_response(error if isinstance(error, QuorumError) else INTERNAL, request.scope.get(RUN_HEADERS))
+    return error_response(failure_of(error))
 
 
 async def on_http_error(_request: Request, error: Exception) -> Response:
@@ -55,36 +60,6 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
     return error_response(refused, error.headers)
 
 
-async def on_unexpected_error(request: Request, _error: Exception) -> Response:
+async def on_unexpected_error(_request: Request, _error: Exception) -> Response:
     """Answer a fault of ours without a word about its inside; the server around the app logs what is raised here."""
-    return error_response(INTERNAL, request.scope.get(RUN_HEADERS))
-
-
-def answering(endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
-    """Return the ASGI app that answers requests by `endpoint`, and by an error's response where that raises.
-
-    What is no typed error of ours is raised again, for the server around the app to log.
-    """
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
-
-        async def noting(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        request = Request(scope, receive)
-        try:
-            response = await endpoint(request)
-            await response(scope, receive, noting)
-        except QuorumError as error:
-            response = await on_quorum_error(request, error)
-            await response(scope, receive, send)
-        except Exception as error:
-            if not begun:
-                response = await on_unexpected_error(request, error)
-                await response(scope, receive, send)
-            raise
-
-    return app
+    return error_response(INTERNAL)

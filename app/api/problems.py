@@ -9,10 +9,12 @@ from app.errors import InvalidRequestError, InvalidStrategyError
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 MAX_PROBLEMS = 5
 MAX_MESSAGE = 2_000
 MAX_SHORT_FORM = 200
+MAX_TAG = 100
 
 
 def invalid(error: ValidationError, value: object) -> InvalidRequestError:
@@ -35,13 +37,29 @@ def describe(error: ValidationError, value: object) -> tuple[str, str]:
     Where one value could have been of several kinds there's a problem a kind: the deepest path is the nearest miss.
     """
     problems = [
-        (path_in(value, one["loc"], missing=one["type"] == "missing"), one["msg"].removeprefix("Value error, "))
-        for one in islice(error.errors(include_url=False, include_context=False, include_input=False), MAX_PROBLEMS)
+        (path_in(value, one["loc"], missing=one["type"] == "missing"), _wording(one))
+        for one in islice(error.errors(include_url=False, include_input=False), MAX_PROBLEMS)
     ]
     told = dict.fromkeys(f"{'.'.join(path)}: {text}" if path else text for path, text in problems)
     first = problems[0][0]
     same = [path for path, _ in problems if path[: len(first)] == first]
     return ".".join(max(same, key=len)), "; ".join(told)[:MAX_MESSAGE]
+
+
+def _wording(problem: ErrorDetails) -> str:
+    """Return what is wrong in words that speak of parts and their names, where pydantic's speak of tags."""
+    told = problem.get("ctx", {})
+    match problem["type"]:
+        case "union_tag_not_found":
+            return "an object needs a 'type', the name of what it is"
+        case "union_tag_invalid":
+            return f"there is no type {told['tag'][:MAX_TAG]!r}; valid are {told['expected_tags']}"
+        case "model_attributes_type":
+            return "this must be an object with a 'type', or the name of one"
+        case "model_type" | "dict_type":
+            return "this must be an object"
+        case _:
+            return problem["msg"].removeprefix("Value error, ")
 
 
 def path_in(value: object, loc: tuple[int | str, ...], *, missing: bool) -> list[str]:

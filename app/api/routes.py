@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.api import render
+from app.api.answering import Ticket, answering
 from app.api.disconnect import while_connected
-from app.api.failures import RUN_HEADERS, answering
+from app.api.service import service_of
 from app.api.stream import EventStream
 from app.errors import InvalidRequestError, NotFoundError, NoWorkerError
 from app.estimate import worst_case
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def service_of(request: Request) -> Service:
-    """Return the server's parts."""
-    return request.app.state.service
-
-
 async def admitted(request: Request) -> None:
     """Let only requests with a valid key pass. Raises `InvalidKeyError`."""
     await service_of(request).gatekeeper(request)
@@ -39,23 +35,23 @@ api = APIRouter(prefix="/v1", dependencies=[Depends(admitted)])
 probes = APIRouter()
 
 
-async def create_chat_completion(request: Request) -> Response:
+async def create_chat_completion(request: Request, ticket: Ticket) -> Response:
     """Answer a conversation under a strategy."""
     service = service_of(request)
     intake = await service.take(request)
     if request.scope["query_string"] and is_set(request.query_params.get("dry_run", "false")):
         return _dry_run(service, intake)
-    headers = {"X-Quorum-Run-Id": intake.job.run_id, "X-Quorum-Strategy": intake.job.strategy.name}
-    request.scope[RUN_HEADERS] = headers
+    ticket.job = intake.job
+
+    async def execute(observer: Observer) -> tuple[Outcome, bytes]:
+        executed = await service.execute(intake.job, observer)
+        ticket.counted = True
+        return executed
+
     if intake.stream:
-
-        async def execute(observer: Observer) -> Outcome:
-            outcome, _ = await service.execute(intake.job, observer)
-            return outcome
-
-        return EventStream(intake, execute, headers)
-    _, record = await while_connected(request.receive, service.execute(intake.job, Nobody()))
-    return Response(record, media_type="application/json", headers=headers)
+        return EventStream(intake, execute, ticket.headers)
+    _, record = await while_connected(request.receive, execute(Nobody()))
+    return Response(record, media_type="application/json", headers=ticket.headers)
 
 
 chat = answering(create_chat_completion)

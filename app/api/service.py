@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from app.api import render
-from app.errors import QuorumError, WorkerRefusedError
+from app.api.failures import failure_of
+from app.errors import WorkerRefusedError
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -38,30 +38,22 @@ class Service:
     runs: RunStore
 
     async def take(self, request: Request) -> Intake:
-        """Let a request in and read it, or count it as refused. Raises the 4xx errors of `app.errors`."""
-        try:
-            await self.gatekeeper(request)
-            return await self.desk.take(request)
-        except BaseException as error:
-            self._count_failure(error)
-            raise
+        """Let a request in and read it. Raises the 4xx errors of `app.errors`."""
+        await self.gatekeeper(request)
+        return await self.desk.take(request)
 
     async def execute(self, job: Job, observer: Observer) -> tuple[Outcome, bytes]:
         """Run a job, count it and keep its record; return the outcome, and the record: the completion's JSON.
 
         Raises what `Engine.execute` does.
         """
-        try:
-            outcome = await self.engine.execute(job, observer)
-            record = msgspec.json.encode(render.completion(outcome))
-            await self.runs.put(job.run_id, record)
-        except BaseException as error:
-            self._count_failure(error, job)
-            raise
+        outcome = await self.engine.execute(job, observer)
+        record = msgspec.json.encode(render.completion(outcome))
+        await self.runs.put(job.run_id, record)
         self.metrics.answered(outcome)
         return outcome, record
 
-    def _count_failure(self, error: BaseException, job: Job | None = None) -> None:
+    def count_failure(self, error: BaseException, job: Job | None = None) -> None:
         """Count a failure under the job's labels; a name that is no worker's model is not one of them."""
         self.metrics.failed(
             model=job.model if job and self.pool.knows(job.model) else None,
@@ -70,10 +62,13 @@ class Service:
         )
 
 
+def service_of(request: Request) -> Service:
+    """Return the parts of the server that `request` came to."""
+    return request.app.state.service
+
+
 def outcome_of(error: BaseException) -> str:
     """Return what a request that ended in `error` is counted as: always one of our own words, never a worker's."""
-    if isinstance(error, asyncio.CancelledError):
-        return "client_gone"
     if isinstance(error, WorkerRefusedError):
         return "worker_refused"
-    return (error.code if isinstance(error, QuorumError) else None) or "internal_error"
+    return failure_of(error).code or "internal_error"

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from app.api.disconnect import ClientGoneError, while_connected
-from app.api.failures import INTERNAL, error_body
+from app.api.failures import error_body, failure_of
 from app.api.line import Line
 from app.api.teller import Teller
-from app.errors import QuorumError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -30,7 +29,10 @@ class EventStream(Response):
     """
 
     def __init__(
-        self, intake: Intake, execute: Callable[[Observer], Awaitable[Outcome]], headers: Mapping[str, str]
+        self,
+        intake: Intake,
+        execute: Callable[[Observer], Awaitable[tuple[Outcome, bytes]]],
+        headers: Mapping[str, str],
     ) -> None:
         super().__init__(media_type="text/event-stream", headers={**headers, "Cache-Control": "no-cache"})
         del self.headers["content-length"]
@@ -43,16 +45,13 @@ class EventStream(Response):
         try:
             await while_connected(receive, self._serve(line), line.beat())
         except ClientGoneError:
-            return
-        except QuorumError as error:
-            if not line.open:
-                raise
-            await line.close(error_body(error))
-        except BaseException:  # of whatever kind: a stream that has begun is ended, and the fault is not ours to hide
+            raise
+        except BaseException as error:  # of whatever kind: a stream that has begun is ended
             if line.open:
-                await line.close(error_body(INTERNAL))
+                await line.close(error_body(failure_of(error)))
             raise
 
     async def _serve(self, line: Line) -> None:
         teller = Teller(self._intake, line)
-        await teller.finish(await self._execute(teller))
+        outcome, _ = await self._execute(teller)
+        await teller.finish(outcome)

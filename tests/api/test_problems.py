@@ -67,3 +67,19 @@ def test_a_number_that_is_no_place_of_the_list_is_no_part_of_the_path() -> None:
     assert path_in([{"a": 1}], (0, "a"), missing=False) == ["0", "a"]
     assert path_in([{"a": 1}], (1, "a"), missing=False) == []
     assert path_in([{"a": [5]}], (0, "list[int]", "a", 0, "int"), missing=False) == ["0", "a", "0"]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({}, "an object needs a 'type'"),
+        ({"type": None}, "there is no type 'None'; valid are 'hybrid', 'parallel'"),
+        ({"type": "x" * 999}, f"there is no type '{'x' * 100}'; valid are"),
+        ({"type": "parallel", "n": 2, "answer": 7}, "answer: this must be an object with a 'type', or the name of one"),
+        ({"type": "parallel", "n": 2, "context": 7}, "context: this must be an object"),
+    ],
+)
+def test_what_names_no_part_is_told_in_words_of_parts(value: object, told: str) -> None:
+    _, message = describe(error_of(STRATEGY.validate_python, value), value)
+    assert told in message
+    assert "tag" not in message

@@ -21,7 +21,7 @@ from app.errors import AllCandidatesFailedError, QuorumError, WorkerRefusedError
         (OSError("x"), "internal_error"),
         (ExceptionGroup("x", [OSError("y")]), "internal_error"),
         (ClientGoneError("x"), "client_gone"),
-        (asyncio.CancelledError(), "client_gone"),
+        (asyncio.CancelledError(), "unavailable"),
     ],
 )
 def test_outcomes_are_our_own_words(error: BaseException, outcome: str) -> None:

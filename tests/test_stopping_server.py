@@ -1,0 +1,113 @@
+"""A server that is told to stop lets requests end; told twice, it ends them at once, and each is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from tests.scripted.reply import Reply
+from tests.scripted.scripts import always
+from tests.scripted.upstream import Upstream
+from tests.stage import MODEL, QUESTION
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+QUORUM = str(Path(sys.executable).with_name("quorum"))
+SLOW = Reply(texts=("word " * 6_000,), delay_per_chunk_s=0.05)
+
+
+class Told:
+    """A running server, and what it has logged once it has ended."""
+
+    def __init__(self, process: Process, url: str) -> None:
+        self.process = process
+        self.client = httpx2.AsyncClient(base_url=url, timeout=60)
+
+    async def ask(self, **fields: object) -> httpx2.Response:
+        """Send a request and return the answer to it."""
+        return await self.client.post("/v1/chat/completions", json={**QUESTION, **fields})
+
+    async def until(self, status: int | None) -> None:
+        """Wait until `/readyz` answers with this status; None: until nothing listens any more."""
+        while True:
+            try:
+                async with httpx2.AsyncClient(timeout=10) as another:
+                    found = (await another.get(self.client.base_url.join("/readyz"))).status_code
+            except httpx2.TransportError:
+                found = None
+            if found == status:
+                return
+            await asyncio.sleep(0.05)
+
+    async def ended(self) -> str:
+        """Wait for the end and return the log."""
+        _, log = await self.process.communicate()
+        return log.decode()
+
+
+@asynccontextmanager
+async def serving(worker: Upstream) -> AsyncGenerator[Told]:
+    """Run `quorum serve` in front of `worker`, as a process of its own."""
+    command = [QUORUM, "serve", "--port", "0", "--worker", worker.url]
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", (await process.stdout.readline()).decode())
+        assert found
+        told = Told(process, found[0])
+        async with told.client:
+            await told.until(200)
+            yield told
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_twice_it_cancels_what_is_under_way_and_says_so(number: signal.Signals) -> None:
+    async def scenario() -> None:
+        async with Upstream(always(SLOW), models=(MODEL,)) as worker, serving(worker) as told:
+            async with asyncio.TaskGroup() as group:
+                plain = group.create_task(told.ask(strategy="parallel-2"))
+                streamed = group.create_task(told.ask(stream=True))
+                await worker.wait_until(lambda upstream: upstream.in_flight == 3)
+                await worker.wait_until(lambda upstream: upstream.totals.tokens > 3)
+                told.process.send_signal(number)
+                await told.until(None)
+                told.process.send_signal(number)
+            log = await told.ended()
+            await worker.wait_until(lambda upstream: upstream.in_flight == 0)
+        assert (plain.result().status_code, plain.result().json()["error"]["code"]) == (503, "unavailable")
+        lines = [line for line in streamed.result().text.split("\n") if line]
+        assert (streamed.result().status_code, lines[-1]) == (200, "data: [DONE]")
+        assert '"code":"unavailable"' in lines[-2]
+        assert "Traceback" not in log
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.slow
+def test_told_once_it_lets_a_request_come_to_its_end() -> None:
+    async def scenario() -> None:
+        quick = Reply(texts=("The answer is 42.",), delay_first_s=0.5)
+        async with Upstream(always(quick), models=(MODEL,)) as worker, serving(worker) as told:
+            async with asyncio.TaskGroup() as group:
+                answer = group.create_task(told.ask())
+                await worker.wait_until(lambda upstream: upstream.in_flight == 1)
+                told.process.send_signal(signal.SIGTERM)
+            assert answer.result().json()["choices"][0]["message"]["content"] == "The answer is 42."
+            assert "Traceback" not in await told.ended()
+
+    asyncio.run(scenario())

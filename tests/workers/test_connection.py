@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from app.workers.client import AioHttpClient
+from app.workers.connection import Connection
+from tests.scripted.reply import Reply
+from tests.scripted.scripts import always
+from tests.scripted.upstream import Upstream
+
+if TYPE_CHECKING:
+    import pytest
+
+BODY = b'{"model":"scripted","messages":[{"role":"user","content":"x"}],"stream":true}'
+LONG = 20_000
+"""Tokens that fill aiohttp's buffer several times over where nobody reads."""
+
+
+def test_a_response_that_is_read_slowly_is_paused_and_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[bool] = []
+    pause = Connection.pause_reading
+
+    def noted(connection: Connection) -> None:
+        paused.append(True)
+        pause(connection)
+
+    monkeypatch.setattr(Connection, "pause_reading", noted)
+
+    async def scenario() -> None:
+        async with (
+            Upstream(always(Reply(texts=("w " * LONG,)))) as worker,
+            AioHttpClient(connect_s=5, idle_s=30) as client,
+        ):
+            async with client.stream(f"{worker.url}/v1/chat/completions", BODY) as pieces:
+                data = b""
+                async for piece in pieces:
+                    data += piece
+                    await asyncio.sleep(0.001)
+            assert data.count(b"data: ") > LONG
+            assert data.rstrip().endswith(b"[DONE]")
+            assert paused
+
+    asyncio.run(scenario())
