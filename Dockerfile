@@ -1,7 +1,7 @@
 # The image serves and nothing more: pinned packages and the application, no compiler, no root.
 # It listens on every interface, so it refuses to start without QUORUM_API_KEYS (or, knowingly, QUORUM_INSECURE=true).
 
-FROM python:3.11.14-slim-bookworm AS build
+FROM python:3.11.16-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
 WORKDIR /src
 
@@ -18,11 +18,13 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/whe
     && /opt/quorum/bin/pip install --no-deps --no-index /tmp/wheel/*.whl \
     && /opt/quorum/bin/pip uninstall --yes --quiet pip setuptools
 
-FROM python:3.11.14-slim-bookworm
-# llama.cpp, the embedded worker, computes with OpenMP.
+FROM python:3.11.16-slim-bookworm
+# llama.cpp, the embedded worker, computes with OpenMP. The base comes without compiled modules, and nothing can be written
+# at run time: without compiling them here, every start of Python, each health check too, would do it anew.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
+    && python -m compileall -q /usr/local/lib/python3.11 \
     && useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin quorum
 COPY --from=build /opt/quorum /opt/quorum
 
@@ -32,6 +34,6 @@ WORKDIR /tmp
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+    CMD ["python", "-ISc", "import http.client as h, os; c = h.HTTPConnection('127.0.0.1', int(os.environ.get('QUORUM_PORT', 8000)), timeout=4); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
 ENTRYPOINT ["quorum"]
 CMD ["serve"]

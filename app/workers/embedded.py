@@ -36,6 +36,7 @@ import aiohttp
 import structlog
 
 from app.errors import QuorumError
+from app.workers.cpus import default_threads
 from app.workers.model_file import checked_model, model_name
 
 if TYPE_CHECKING:
@@ -253,18 +254,6 @@ class _Child:
             text = line[:_LOG_LINE_BYTES].decode(errors="replace")
             self.log.append(text)
             _log.debug("embedded_worker_log", line=text)
-
-
-def default_threads() -> int:
-    """Return how many threads compute: one fewer than the CPUs that this process may use, at least one.
-
-    The threads wait for each other in a busy loop after every layer. With as many as there are CPUs, any other busy
-    process, the gateway among them, costs far more than it uses: on two CPUs with a load of 3, two threads took
-    3 to 16 s for what one did in 0.7 s; left alone, two are 1.6 times as fast as one.
-    """
-    affinity = getattr(os, "sched_getaffinity", None)
-    cpus = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    return max(1, cpus - 1)
 
 
 async def _check_health(url: str) -> None:
