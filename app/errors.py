@@ -157,6 +157,8 @@ class WorkerStatusError(CandidateError):
 class WorkerUnreachableError(CandidateError):
     """No connection to the worker could be made."""
 
+    code = "worker_unreachable"
+
 
 class WorkerCutError(CandidateError):
     """The connection broke before the answer had come to its end."""

@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FrontDoor(chat=routes.chat, title="Quorum", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.router.redirect_slashes = False  # behind a proxy it would redirect to an address that isn't ours to know
     app.include_router(routes.api)
     app.include_router(routes.probes)
     app.add_exception_handler(QuorumError, on_quorum_error)

@@ -20,6 +20,10 @@ ARRIVAL_S = 60.0
 """Seconds that a client may take to send a request, its body included."""
 
 
+LINGER_S = 1.0
+"""Seconds for which a refused client may go on sending: closing at once would cost it the reason."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Hangs up on a client whose request's head grows over `MAX_HEAD`, or that is still sending after `ARRIVAL_S`.
 
@@ -27,10 +31,11 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     arrival_s = ARRIVAL_S
-    _arriving = False
+    _arriving = True
     _in_head = True
     _head = 0
     _alarm: TimerHandle | None = None
+    _refused = False
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -50,6 +55,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what has arrived."""
+        if self._refused:
+            return
         super().data_received(data)
         if not self._arriving:
             return
@@ -71,20 +78,38 @@ class BoundedProtocol(HttpToolsProtocol):
             self._alarm = None
 
     def _late(self) -> None:
-        """Refuse a request that hasn't arrived in time, and hang up; to the app, the client has gone."""
+        """Refuse a request that hasn't arrived in time, unless an answer is under way: that is let come to its end."""
         self._alarm = None
-        if self._idle() and not self.transport.is_closing():
-            error = InvalidRequestError(f"the request did not arrive within {self.arrival_s:g} s")
-            body = msgspec.json.encode(error_body(error))
-            head = (
-                b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                b"Content-Length: %d\r\n\r\n"
-            )
-            self.transport.write(head % len(body) + body)
-        self.transport.close()
+        if self._answering():
+            self._alarm = self.loop.call_later(self.arrival_s, self._late)
+        elif self._answered() or self.transport.is_closing():
+            self.transport.close()
+        else:
+            self._refuse()
 
-    def _idle(self) -> bool:
-        """Whether no answer is on its way, to this request or to one before it."""
-        if self._in_head:
-            return not self.cycle or self.cycle.response_complete  # it is None before the first request
-        return not (self.pipeline or self.cycle.response_started)
+    def _answering(self) -> bool:
+        """Whether an answer is under way, to this request or to one before it."""
+        if not self.cycle or self.cycle.response_complete:  # there is none before the first request
+            return False
+        return self._in_head or bool(self.pipeline) or self.cycle.response_started
+
+    def _answered(self) -> bool:
+        """Whether the request was answered before it had come to its end."""
+        return not self._in_head and self.cycle.response_complete
+
+    def _refuse(self) -> None:
+        """Answer 408, tell the app that the client has gone, and hang up a little later."""
+        error = InvalidRequestError(f"the request did not arrive within {self.arrival_s:g} s")
+        body = msgspec.json.encode(error_body(error))
+        head = (
+            b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            b"Content-Length: %d\r\n\r\n"
+        )
+        self._refused = True
+        self.transport.write(head % len(body) + body)
+        self.transport.write_eof()
+        if not self._in_head:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.flow.resume_reading()
+        self._alarm = self.loop.call_later(LINGER_S, self.transport.close)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from app.bodies import Drafter
 from app.drawing import Drawing
-from app.errors import CandidateError, QuorumError, WorkerUnreachableError
+from app.errors import CandidateError, QuorumError, WorkerStatusError, WorkerUnreachableError
 from app.stopwatch import Stopwatch
 from app.workers.call import Call
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from app.workers.pool import Pool
     from app.workers.wire import RawChoice
     from app.workers.worker import Worker
+
+SERVER_ERROR = 500
 
 
 class Run:
@@ -163,6 +165,9 @@ class Run:
                 self._drawing[member.index] = Drawing(member=member)
                 self._fail(member, error)
             return
+        self._draw_from(worker, members)
+
+    def _draw_from(self, worker: Worker, members: Sequence[Member]) -> None:
         for draft in self._drafter.drafts(members, worker, self._purse.tokens_left):
             self._start(self._carry_out(self._begin(draft, worker), draft, worker))
 
@@ -187,10 +192,14 @@ class Run:
             await call.run(self._client, worker.completions_url, draft.body)
         except WorkerUnreachableError as error:
             self._pool.lost(worker)
-            self._move(draft.members, error)
+            self._move(draft.members, worker, error)
         except CandidateError as error:
-            for position in call.open:
-                self._fail(draft.members[position], error)
+            self._pool.failed(worker, error)
+            if is_workers_fault(error) and not call.tokens:
+                self._move(draft.members, worker, error)
+            else:
+                for position in call.open:
+                    self._fail(draft.members[position], error)
         finally:
             self.upstream.stop()
             worker.in_flight -= len(draft.members)
@@ -199,15 +208,16 @@ class Run:
         for position in call.ended[:1]:
             await self._settle(draft.members[position].index)
 
-    def _move(self, members: Sequence[Member], error: WorkerUnreachableError) -> None:
-        """Try once more, elsewhere, what has never reached its worker; where there is no elsewhere, it has failed."""
-        again = [member for member in members if member.index not in self._moved and self._pool.ready]
+    def _move(self, members: Sequence[Member], worker: Worker, error: CandidateError) -> None:
+        """Try once more, elsewhere, what its worker never began; where there is no elsewhere, it has failed."""
+        elsewhere = self._pool.another(self._job.model, than=worker)
+        again = [member for member in members if elsewhere and member.index not in self._moved]
         self._moved.update(member.index for member in members)
         for member in members:
             if member not in again:
                 self._fail(member, error)
-        if again:
-            self._send(again)
+        if elsewhere and again:
+            self._draw_from(elsewhere, again)
 
     async def _settle(self, index: int) -> None:
         """Assess a candidate that has come to its end and hand it out."""
@@ -221,13 +231,17 @@ class Run:
     def _as_far(self, drawing: Drawing, error: QuorumError | None = None) -> Candidate:
         """Return a candidate that didn't come to its end.
 
-        Where the worker hadn't told the length of the prompt, and yet had read it, a sibling's count is its own.
+        Where the worker hadn't told the length of the prompt, and yet had read it, a sibling's count is its own; so it
+        is with what came from the cache, which vLLM tells at the very end.
         """
         candidate = drawing.candidate(error)
-        told = self._prompts.get(drawing.member.key)
-        if candidate.usage.prompt or not candidate.usage.completion or told is None:
+        usage, told = candidate.usage, self._prompts.get(drawing.member.key)
+        if told is None or not (usage.prompt or usage.completion):
             return candidate
-        return replace(candidate, usage=replace(told, completion=candidate.usage.completion))
+        return replace(
+            candidate,
+            usage=replace(usage, prompt=usage.prompt or told.prompt, cached=usage.cached or told.cached),
+        )
 
     def _deliver(self, candidate: Candidate) -> None:
         if self.first_back is None:
@@ -257,6 +271,11 @@ class Run:
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def is_workers_fault(error: CandidateError) -> bool:
+    """Whether a worker has answered that it can't serve now; another one may."""
+    return isinstance(error, WorkerStatusError) and error.worker_status >= SERVER_ERROR
 
 
 def _renumbered(watcher: Watcher, draft: Draft) -> Watcher:

@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
             loop="uvloop",
             http=BoundedProtocol,
             lifespan="on",
-            proxy_headers=False,  # nothing here asks who the client is
+            proxy_headers=False,  # nothing here asks who the client is, or by which scheme it came
             log_config=None,
             access_log=False,
             server_header=False,
@@ -65,7 +65,7 @@ class Server(uvicorn.Server):
         logger.setLevel(level)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Tell that the end is coming, and begin it; a second signal ends at once."""
+        """Tell that the end is coming, and begin it; a second signal cuts it short."""
         if self.should_exit:
             self.force_exit = True
         else:

@@ -11,6 +11,7 @@ from app.errors import (
     NoWorkerError,
     QuorumError,
     WorkerRefusedError,
+    WorkerUnreachableError,
 )
 from app.gathering import BUDGET, DEADLINE
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 CLIENT_ERRORS = range(400, 500)
 SERVERS_OWN = {401, 403, 404}
 """Refusals that tell of the gateway's configuration (its key, the model's name), not of the client's request."""
+
+NOBODY_THERE = {NoWorkerError.code, WorkerUnreachableError.code}
 
 REFUSED = "worker_refused"
 MAX_CAUSES = 16
@@ -45,7 +48,7 @@ def shortfall(back: Sequence[Candidate], *, wanted: int, stopped_by: str | None)
         return WorkerRefusedError(
             first.message, status=first.status or 400, code=first.code or REFUSED, param=first.param
         )
-    if failures and all(failure.code == NoWorkerError.code for failure in failures):
+    if failures and all(failure.code in NOBODY_THERE for failure in failures):
         return NoWorkerError(failures[0].message, retry_after_s=5)
     causes = "; ".join(_causes(failures))
     return AllCandidatesFailedError(f"{_finished(back)} of at least {wanted} candidates finished: {causes}")

@@ -94,7 +94,7 @@ def test_each_service_is_watched_bounded_and_hardened(name: str) -> None:
     assert {"mem_limit", "pids_limit"} <= service.keys()
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
-    assert re.search(r":v?\d+\.\d+\.\d+", cast("str", service["image"]))
+    assert re.search(r":(\$\{VLLM_TAG:-)?v?\d+\.\d+\.\d+", cast("str", service["image"]))
 
 
 def test_only_this_machine_reaches_a_published_port() -> None:

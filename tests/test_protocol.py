@@ -14,7 +14,7 @@ from app.protocol import BoundedProtocol
 from app.server import serving
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
@@ -30,6 +30,16 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         if not message["more_body"]:
             await Response(body)(scope, receive, send)
             return
+
+
+async def late(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the body, but not soon."""
+
+    async def slowly(message: Message) -> None:
+        await asyncio.sleep(0.3)
+        await send(message)
+
+    await echo(scope, receive, slowly)
 
 
 async def early(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -79,8 +89,25 @@ def test_a_request_in_several_pieces_is_answered() -> None:
     assert answer.endswith(b"1234567890")
 
 
-def test_an_answer_that_is_on_its_way_is_not_mixed_with_a_refusal() -> None:
-    for sent in (HEAD, HEAD + b"1234567890" + HEAD[:20], HEAD + b"1234567890" + HEAD):
-        answer = asyncio.run(said(sent, app=early))
-        assert answer.startswith(b"HTTP/1.1 413 ")
-        assert b"408" not in answer
+@pytest.mark.parametrize("after", [b"", b"1234567890" + HEAD[:20], b"1234567890" + HEAD], ids=["own", "line", "head"])
+def test_an_answer_that_is_on_its_way_comes_whole_before_anything_is_refused(after: bytes) -> None:
+    answer = asyncio.run(said(HEAD + after, app=early))
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert rest.startswith(b"abcd")
+
+
+def test_a_request_in_pieces_may_take_long_to_answer() -> None:
+    last = HEAD.replace(b"Host: x", b"Connection: close")
+    answer = asyncio.run(said(last, b"1234567890", app=late, pause_s=0.05))
+    assert answer.endswith(b"1234567890")
+
+
+def test_a_client_that_goes_on_sending_is_told_why_it_is_refused() -> None:
+    long = HEAD.replace(b"Length: 10", b"Length: 99999999")
+    answer = asyncio.run(said(long, *[b"x" * 20_000] * 40, pause_s=0.01))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_blank_lines_are_no_way_to_hold_a_connection() -> None:
+    assert asyncio.run(said(*[b"\r\n"] * 20, pause_s=0.02)).startswith(b"HTTP/1.1 408 ")

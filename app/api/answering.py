@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from app.job import Job
 
@@ -33,14 +33,18 @@ class Ticket(msgspec.Struct):
         return {"X-Quorum-Run-Id": job.run_id, "X-Quorum-Strategy": job.strategy.name} if job else {}
 
 
-def answering(endpoint: Callable[[Request, Ticket], Awaitable[Response]]) -> ASGIApp:
-    """Return the ASGI app that answers requests by `endpoint`, and by an error's response where that raises.
+class Answering:
+    """The ASGI app that answers requests by `endpoint`, and by an error's response where that raises.
 
-    Where the server ends it cancels the request, which is an answer, too. A fault of ours is raised again, for the
+    Where the server ends it cancels the request, which gets an answer, too. A fault of ours is raised again, for the
     server around the app to log.
     """
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, endpoint: Callable[[Request, Ticket], Awaitable[Response]]) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
         ticket, begun = Ticket(), False
 
         async def noting(message: Message) -> None:
@@ -50,7 +54,7 @@ def answering(endpoint: Callable[[Request, Ticket], Awaitable[Response]]) -> ASG
 
         request = Request(scope, receive)
         try:
-            response = await endpoint(request, ticket)
+            response = await self._endpoint(request, ticket)
             await response(scope, receive, noting)
         except (Exception, asyncio.CancelledError) as error:
             failure = failure_of(error)
@@ -60,5 +64,3 @@ def answering(endpoint: Callable[[Request, Ticket], Awaitable[Response]]) -> ASG
                 await error_response(failure, ticket.headers)(scope, receive, send)
             if failure is INTERNAL:
                 raise
-
-    return app

@@ -1,4 +1,4 @@
-"""The one boundary at which errors become responses: OpenAI's body, the documented status, never a stack trace."""
+"""What errors become: OpenAI's body and the documented status, never a stack trace."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Desk:
             serves=self.pool.knows,
         )
         strategy, answers = self._answers(selection.strategy, chat.n)
-        self._check_extent(strategy)
+        self._check_extent(strategy, asked=chat.n is not None and strategy.draws == chat.n)
         own_limit = strategy.budget.deadline_s
         messages = body["messages"]
         job = Job(
@@ -126,11 +126,12 @@ class Desk:
             )
         return strategy, n or 1
 
-    def _check_extent(self, strategy: Strategy) -> None:
+    def _check_extent(self, strategy: Strategy, *, asked: bool) -> None:
+        """Refuse what draws or pads too much; `asked` says that it is the request's own `n` that draws so many."""
         if strategy.draws > self.limits.max_candidates:
             raise InvalidStrategyError(
                 f"the strategy draws up to {strategy.draws} candidates, over the limit of {self.limits.max_candidates}",
-                param="strategy",
+                param="n" if asked else "strategy",
             )
         if strategy.context.pad_tokens > self.limits.max_pad_tokens:
             raise InvalidStrategyError(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.api import render
-from app.api.answering import Ticket, answering
+from app.api.answering import Answering, Ticket
 from app.api.disconnect import while_connected
 from app.api.service import service_of
 from app.api.stream import EventStream
@@ -54,7 +54,7 @@ async def create_chat_completion(request: Request, ticket: Ticket) -> Response:
     return Response(record, media_type="application/json", headers=ticket.headers)
 
 
-chat = answering(create_chat_completion)
+chat = Answering(create_chat_completion)
 """Answers `POST /v1/chat/completions`; `app.api.front` says why it is no route of FastAPI's."""
 
 

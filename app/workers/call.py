@@ -70,7 +70,7 @@ class Call:
 
     async def _take(self, events: Iterator[tuple[Chunk, bytes]]) -> None:
         """Take in the chunks of one piece of the response."""
-        before = self._tokens()
+        before = self.tokens
         seen: list[RawChoice] = []
         for chunk, payload in events:
             choices = chunk.choices or ()
@@ -82,7 +82,7 @@ class Call:
                 seen += self._revised(raw_choices(payload), choices)
         if self._watcher is not None and seen:
             await self._watcher(seen)
-        if grown := self._tokens() - before:
+        if grown := self.tokens - before:
             self._spent(grown)
         if len(self.open) > 1:
             self._tell()
@@ -122,5 +122,7 @@ class Call:
         self.ended = [place for place in self.open if self.completions[place].finish_reason is not None]
         self.open.difference_update(self.ended)
 
-    def _tokens(self) -> int:
+    @property
+    def tokens(self) -> int:
+        """Completion tokens that have arrived."""
         return sum(completion.tokens for completion in self.completions)

@@ -1,8 +1,8 @@
 """aiohttp's connections, spared what aiohttp 3.14 does after each piece of a response that is read.
 
 It then resumes the connection, through the parser and down to the transport, whether or not it was paused. A worker
-sends every token as a piece of its own, so that took a fifth of the time of a call. What is overridden here is
-inside aiohttp: where a later version no longer has it, the base classes go on as they are.
+sends every token as a piece of its own, so that took a fifth of the time that a token takes. What is overridden here is
+inside aiohttp, whose version is pinned; `tests/workers/test_connection.py` tells whether a later one still has it.
 """
 
 from __future__ import annotations

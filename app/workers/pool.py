@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 PROBE_TIMEOUT_S = 5.0
 MAX_NAMES = 20
+SERVER_ERROR = 500
+COMPLAINT_S = 1.0
+"""Seconds between two log lines on failed calls of one worker."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -71,6 +75,21 @@ class Pool:
         names = sorted(self.models())
         listed = ", ".join(repr(name) for name in names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
         raise ModelNotFoundError(f"there is no model {model!r}; available: {listed}", param="model")
+
+    def another(self, model: str, *, than: Worker) -> Worker | None:
+        """Return the least busy worker for `model` but that one; None where there is no other."""
+        others = [worker for worker in self.workers if worker.up and model in worker.models and worker is not than]
+        return min(others, key=lambda worker: worker.in_flight, default=None)
+
+    def failed(self, worker: Worker, error: CandidateError) -> None:
+        """Log a call that failed, unless the client's request was at fault; of many in a short time the first."""
+        if isinstance(error, WorkerStatusError) and error.worker_status < SERVER_ERROR:
+            return
+        now = time.monotonic()
+        worker.unsaid += 1
+        if now - worker.said_at >= COMPLAINT_S:
+            log.warning("call failed", worker=worker.id, reason=error.message, failures=worker.unsaid)
+            worker.said_at, worker.unsaid = now, 0
 
     def lost(self, worker: Worker) -> None:
         """Take a worker that can't be reached out of service until the next probe finds it again."""

@@ -26,9 +26,9 @@ class Traits:
 
 VLLM = Traits(
     name="vllm",
-    # Counts on every chunk: a candidate that is cut off has an exact price.
+    # Counts on every chunk: a candidate that is cut off has a price, up to the last chunk that came.
     stream_options={"include_usage": True, "continuous_usage_stats": True},
-    # Eight tokens a chunk cost the engine and us an eighth of the work and nobody anything.
+    # Eight tokens a chunk cost the engine and us an eighth of the work; of what is cut off, up to seven go uncounted.
     quiet={"stream_interval": 8},
 )
 LLAMA_CPP = Traits(name="llama.cpp", batches=True)

@@ -26,9 +26,6 @@ MAX_LINE = 16 * 1024 * 1024
 """Bytes that one event may take; more is no completion chunk."""
 
 DONE = b"[DONE]"
-SHORT = 16
-"""Bytes that the data of an event has when it may be no chunk: white space and `[DONE]`."""
-
 BOM = b"\xef\xbb\xbf"
 BAD_GATEWAY = 502
 
@@ -142,14 +139,16 @@ class ChunkReader:
             if not line:
                 continue
             payload = line[5:] if line.startswith(b"data:") else _data_of_other(line)
-            if len(payload) < SHORT and (payload := payload.strip()) in (b"", DONE):
-                if payload:
+            if payload[-1:] != b"}":  # which is how chunks end
+                payload = payload.strip()
+                if payload == DONE:
                     self.done = True
                     return
-                continue
+                if not payload:
+                    continue
             try:
                 chunk = _decode_chunk(payload)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise WorkerGarbageError("the worker sent an event that is not a completion chunk") from error
             if chunk.error is not None:
                 raise _refusal(chunk.error)

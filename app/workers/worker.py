@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -51,6 +52,7 @@ class Worker:
     """One OpenAI-compatible server.
 
     `slots` is the largest `n` of a request, `problem` why it can't be used, `in_flight` how many candidates it draws.
+    `unsaid` are its failed calls since the log last spoke of any, at `said_at` on the monotonic clock.
     """
 
     id: str
@@ -61,6 +63,8 @@ class Worker:
     up: bool = False
     problem: str | None = "not asked yet"
     in_flight: int = 0
+    said_at: float = -inf
+    unsaid: int = 0
 
     def learn(self, models: ModelList) -> None:
         """Take in what the worker says that it serves."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from app.answers.tool_call import ToolCalls
 from app.candidates import Question, Reply, ToolCall
 
@@ -20,9 +22,10 @@ def test_the_order_of_calls_their_names_and_their_arguments_do() -> None:
     assert key(("a", '{"x": 1}')) != key(("a", '{"x": 2}'))
 
 
-def test_arguments_that_are_not_json_are_compared_as_text() -> None:
-    assert key(("a", " x=1 ")) == key(("a", "x=1")) != key(("a", "x=2"))
-    assert key(("a", "x=1")) != key(("a", '"x=1"'))
+@pytest.mark.parametrize("arguments", ["x=1", '{"city": "Par', "{} {}"])
+def test_a_call_whose_arguments_are_not_json_is_no_answer(arguments: str) -> None:
+    calls = tuple(ToolCall(id="", name="f", arguments=one) for one in ("{}", arguments))
+    assert ToolCalls().extract(Reply(tool_calls=calls), Question(messages=[])) is None
 
 
 def test_no_arguments_are_empty_arguments() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.scripted.actions import Silence, Status
 from tests.scripted.hosted import hosted
 from tests.scripted.llamacpp import LlamaCpp
-from tests.scripted.reply import Reply
+from tests.scripted.reply import Reply, Usage
 from tests.scripted.scripts import always, in_turn
 from tests.scripted.upstream import Upstream
 from tests.stage import MODEL, staged
@@ -35,8 +35,9 @@ def test_where_no_worker_can_be_reached_the_cause_is_told_once() -> None:
     with staged(timeouts={"probe_s": 60.0}) as stage:
         stage.worker.stop()
         response = stage.ask("parallel-3")
-        assert response.status_code == 502
-        assert "3 x no connection to the worker" in response.json()["error"]["message"]
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "no_worker")
+        assert response.json()["error"]["message"] == "no connection to the worker"
+        assert response.headers["Retry-After"]
 
 
 def test_money_for_the_hour_that_is_used_up_is_a_budget_and_no_deadline() -> None:
@@ -78,7 +79,25 @@ def test_rounds_without_any_worker_left_fail_each_with_its_cause() -> None:
         asked = threads.submit(stage.ask, {"type": "sequential", "rounds": 3})
         stage.worker.wait_until(lambda upstream: upstream.in_flight == 1)
         stage.worker.stop()
-        error = asked.result().json()["error"]
-        assert error["code"] == "all_candidates_failed"
-        assert "no connection to the worker" in error["message"]
-        assert "no worker can serve" in error["message"]
+        assert (asked.result().status_code, asked.result().json()["error"]["code"]) == (503, "no_worker")
+
+
+def test_what_a_worker_cannot_serve_now_is_drawn_from_another() -> None:
+    with hosted(Upstream(always(GOOD), models=(MODEL,))) as other, staged(workers_beside=[other.url]) as stage:
+        stage.play(always(Status(status=500, message="cannot schedule new futures after shutdown")))
+        for strategy in ("single", "parallel-4", "sequential-2"):
+            body = stage.answer(strategy)
+            assert {row["worker"] for row in body["quorum"]["candidates"] if row["fate"] != "cancelled"} == {"w1"}
+        stage.play(always(Status(status=400, message="too long")))
+        assert stage.ask("single").status_code == 400
+
+
+def test_what_came_from_the_cache_is_told_of_candidates_that_were_cut_off_too(stage: Stage) -> None:
+    usage = Usage(prompt=1_000, completion=6, cached=900)
+    quick = Reply(texts=("The answer is 42.",), usage=usage)
+    slow = Reply(texts=("word " * 600,), usage=usage, delay_per_chunk_s=0.01)
+    stage.play(in_turn(quick, quick, slow))
+    body = stage.answer("parallel-3")
+    assert [row["fate"] for row in body["quorum"]["candidates"]].count("cancelled") == 1
+    assert body["quorum"]["cost"]["tokens"]["prompt_cached"] in {2_700, 1_800}  # the last may not have begun
+    assert body["usage"]["prompt_tokens"] * 9 == body["quorum"]["cost"]["tokens"]["prompt_cached"] * 10

@@ -117,7 +117,9 @@ class VLLM:
     def _chunk(self, call: Call, reply: Reply, entry: Json, *, tokens: int, sent: int) -> Chunk:
         payload = {**_base(call, "chat.completion.chunk"), "choices": [entry]}
         if call.continuous_usage and call.include_usage:
-            payload["usage"] = usage(call, reply, sent)
+            counts = usage(call, reply, sent)
+            counts.pop("prompt_tokens_details", None)  # told at the very end only
+            payload["usage"] = counts
         return Chunk(payload=payload, tokens=tokens, finishes=entry["finish_reason"] is not None)
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from aiohttp.client_proto import ResponseHandler
+
 from app.workers.client import AioHttpClient
 from app.workers.connection import Connection
 from tests.scripted.reply import Reply
@@ -17,8 +19,11 @@ LONG = 20_000
 """Tokens that fill aiohttp's buffer several times over where nobody reads."""
 
 
-def test_a_response_that_is_read_slowly_is_paused_and_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_that_is_read_slowly_is_paused_resumed_as_often_and_comes_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     paused: list[bool] = []
+    resumed: list[bool] = []
     pause = Connection.pause_reading
 
     def noted(connection: Connection) -> None:
@@ -26,6 +31,13 @@ def test_a_response_that_is_read_slowly_is_paused_and_comes_whole(monkeypatch: p
         pause(connection)
 
     monkeypatch.setattr(Connection, "pause_reading", noted)
+    resume = ResponseHandler.resume_reading
+
+    def counted(connection: ResponseHandler, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's signature
+        resumed.append(True)
+        resume(connection, resume_parser)
+
+    monkeypatch.setattr(ResponseHandler, "resume_reading", counted)
 
     async def scenario() -> None:
         async with (
@@ -40,5 +52,6 @@ def test_a_response_that_is_read_slowly_is_paused_and_comes_whole(monkeypatch: p
             assert data.count(b"data: ") > LONG
             assert data.rstrip().endswith(b"[DONE]")
             assert paused
+            assert len(resumed) <= len(paused) + 1
 
     asyncio.run(scenario())

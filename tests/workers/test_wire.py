@@ -135,3 +135,18 @@ def test_an_error_in_the_stream_is_the_workers(error: bytes, status: int, code: 
     with pytest.raises(WorkerStatusError, match="too long") as caught:
         list(ChunkReader().feed(b'data: {"error": ' + error + b"}\n\ndata: [DONE]\n\n"))
     assert (caught.value.worker_status, caught.value.worker_code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    "end", [b"data:            [DONE]", b"data: [DONE]            ", b"data: [DONE]\r", b"data:[DONE]"]
+)
+def test_the_end_is_known_however_much_space_is_around_it(end: bytes) -> None:
+    reader = ChunkReader()
+    assert not list(reader.feed(b"data: " + b" " * 24 + b"\n\n" + end + b"\n\n"))
+    assert reader.done
+
+
+def test_json_that_nests_too_deeply_is_garbage() -> None:
+    deep = b'{"choices":' + b"[" * 3_000 + b"]" * 3_000 + b"}"
+    with pytest.raises(WorkerGarbageError):
+        list(ChunkReader().feed(b"data: " + deep + b"\n\n"))

@@ -36,6 +36,7 @@ _CHARACTERS = str.maketrans(
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+")
 
+_DIGIT = re.compile(r"\d", re.ASCII)
 _TO_LAST_DIGIT = re.compile(r".*\d", re.ASCII | re.DOTALL)  # greedy: found from the end
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?![\d])|\d+)"
 _DECIMAL = rf"(?:{_DIGITS}(?:\.\d+)?|\.\d+)"
@@ -79,6 +80,8 @@ def last_number(text: str) -> str | None:
 
     Digits that are part of a word or a unit (`H2O`, `m^2`) are not numbers.
     """
+    if not _DIGIT.search(text):
+        return None
     end = len(text)
     for _ in range(_MAX_WINDOWS):
         to_last = _TO_LAST_DIGIT.match(text, 0, end)

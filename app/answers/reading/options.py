@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from app.answers.reading.braces import last_box
@@ -51,14 +52,17 @@ _MAX_VALUE = 1_000
 """Characters of an announced value that may be an option."""
 
 
-@lru_cache(maxsize=64)  # every candidate of a run has the same question
 def listed(question: str) -> Mapping[str, str]:
     """Return the options that a question lists last, by label: `{"A": "10 eV", "B": ...}`; empty for fewer than two.
 
     Labels are capital letters in order from A, as `(A)`, `A)`, or `A.` at the start of a line; small letters number the
     parts of a question.
     """
-    question = question[-_REACH:]
+    return _listed(question[-_REACH:])
+
+
+@lru_cache(maxsize=64)  # every candidate of a run has the same question
+def _listed(question: str) -> Mapping[str, str]:
     marks: list[tuple[str, int, int]] = []
     best: list[tuple[str, int, int]] = []
     for found in _LISTED.finditer(question):
@@ -70,9 +74,11 @@ def listed(question: str) -> Mapping[str, str]:
         if len(marks) > 1 and (len(marks) >= len(best) or label == "B"):
             best = list(marks)
     if not best:
-        return {}
+        return MappingProxyType({})
     ends = [start for _, start, _ in best[1:]] + [len(question)]
-    return {label: _line(question[end:stop]) for (label, _, end), stop in zip(best, ends, strict=True)}
+    return MappingProxyType(
+        {label: _line(question[end:stop]) for (label, _, end), stop in zip(best, ends, strict=True)}
+    )
 
 
 def chosen(text: str, options: Mapping[str, str]) -> str | None:
