@@ -40,7 +40,9 @@ def shortfall(back: Sequence[Candidate], *, wanted: int, stopped_by: str | None)
         )
     if stopped_by == BUDGET and not failures:
         return BudgetTooSmallError(
-            f"the budget ran out before {wanted} of the candidates had finished; raise it", param="strategy.budget"
+            f"the budget ran out before {wanted} of the candidates had finished; raise it, or set max_tokens, so that "
+            "no more candidates are drawn at once than it has room for",
+            param="strategy.budget",
         )
     refused = [failure for failure in failures if failure.status in CLIENT_ERRORS and failure.status not in SERVERS_OWN]
     if failures and len(refused) == len(failures):

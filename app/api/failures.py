@@ -9,7 +9,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.errors import InvalidRequestError, NotFoundError, QuorumError, UnavailableError
+from app.errors import DeadlineExceededError, InvalidRequestError, NotFoundError, QuorumError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,8 @@ def error_response(error: QuorumError, headers: Mapping[str, str] | None = None)
     sent = dict(headers or {})
     if error.retry_after_s is not None:
         sent["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, DeadlineExceededError):
+        sent["X-Should-Retry"] = "false"  # OpenAI's clients would send it again, twice, and wait as long each time
     body = msgspec.json.encode(error_body(error))
     return Response(body, status_code=error.status, headers=sent, media_type="application/json")
 

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 5
 MAX_MESSAGE = 2_000
 MAX_SHORT_FORM = 200
-MAX_TAG = 100
+WORDING = {
+    "union_tag_not_found": "an object needs a 'type', the name of what it is",
+    "union_tag_invalid": "there is no type '{tag:.100}'; valid are {expected_tags}",
+    "model_attributes_type": "this must be an object with a 'type', or the name of one",
+    "model_type": "this must be an object",
+    "dict_type": "this must be an object",
+    "tuple_type": "this must be a list",
+    "list_type": "this must be a list",
+    "too_short": "this needs at least {min_length}; {actual_length} given",
+    "extra_forbidden": "there is no such field here",
+    "missing": "this field is required",
+}
+"""What is said of pydantic's kinds of errors whose own words speak of tags, tuples and dictionaries."""
 
 
 def invalid(error: ValidationError, value: object) -> InvalidRequestError:
@@ -47,19 +59,9 @@ def describe(error: ValidationError, value: object) -> tuple[str, str]:
 
 
 def _wording(problem: ErrorDetails) -> str:
-    """Return what is wrong in words that speak of parts and their names, where pydantic's speak of tags."""
-    told = problem.get("ctx", {})
-    match problem["type"]:
-        case "union_tag_not_found":
-            return "an object needs a 'type', the name of what it is"
-        case "union_tag_invalid":
-            return f"there is no type {told['tag'][:MAX_TAG]!r}; valid are {told['expected_tags']}"
-        case "model_attributes_type":
-            return "this must be an object with a 'type', or the name of one"
-        case "model_type" | "dict_type":
-            return "this must be an object"
-        case _:
-            return problem["msg"].removeprefix("Value error, ")
+    """Return what is wrong in our words, where pydantic's are those of Python."""
+    ours = WORDING.get(problem["type"])
+    return ours.format(**problem.get("ctx", {})) if ours else problem["msg"].removeprefix("Value error, ")
 
 
 def path_in(value: object, loc: tuple[int | str, ...], *, missing: bool) -> list[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.api.service import Service
     from app.events import Observer
     from app.outcome import Outcome
+    from app.workers.worker import ServedModel
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -62,11 +63,15 @@ chat = Answering(create_chat_completion)
 async def list_models(request: Request) -> Response:
     """Return the models that workers serve now."""
     models = service_of(request).pool.models()
-    rows = [
-        {"id": name, "object": "model", "created": model.created, "owned_by": model.owned_by or "quorum"}
-        for name, model in sorted(models.items())
-    ]
-    return _json({"object": "list", "data": rows})
+    return _json({"object": "list", "data": [_model(name, model) for name, model in sorted(models.items())]})
+
+
+@api.get("/models/{name:path}")
+async def get_model(request: Request, name: str) -> Response:
+    """Return one model that workers serve now. Raises `ModelNotFoundError`."""
+    pool = service_of(request).pool
+    pool.pick(name)
+    return _json(_model(name, pool.models()[name]))
 
 
 @api.get("/strategies")
@@ -80,7 +85,9 @@ async def get_run(request: Request, run_id: str) -> Response:
     """Return a recent run as its response was. Raises `NotFoundError`."""
     record = await service_of(request).runs.get(run_id)
     if record is None:
-        raise NotFoundError(f"there is no run {run_id[:100]!r}, or it is too long ago", param="run_id")
+        raise NotFoundError(
+            f"there is no run {run_id[:100]!r} that came to an answer, or it is too long ago", param="run_id"
+        )
     return Response(record, media_type="application/json")
 
 
@@ -116,6 +123,10 @@ def is_set(flag: str) -> bool:
 
 for path, probe in (("/healthz", healthz), ("/readyz", readyz)):
     probes.add_api_route(path, probe, methods=["HEAD"], include_in_schema=False)
+
+
+def _model(name: str, model: ServedModel) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": model.created, "owned_by": model.owned_by or "quorum"}
 
 
 def _dry_run(service: Service, intake: Intake) -> Response:

@@ -77,6 +77,9 @@ def test_a_number_that_is_no_place_of_the_list_is_no_part_of_the_path() -> None:
         ({"type": "x" * 999}, f"there is no type '{'x' * 100}'; valid are"),
         ({"type": "parallel", "n": 2, "answer": 7}, "answer: this must be an object with a 'type', or the name of one"),
         ({"type": "parallel", "n": 2, "context": 7}, "context: this must be an object"),
+        ({"type": "parallel", "n": 2, "verifiers": "math"}, "verifiers: this must be a list"),
+        ({"type": "hybrid", "widths": []}, "widths: this needs at least 1; 0 given"),
+        ({"type": "parallel"}, "n: this field is required"),
     ],
 )
 def test_what_names_no_part_is_told_in_words_of_parts(value: object, told: str) -> None:

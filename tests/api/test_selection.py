@@ -119,7 +119,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(selector: Selector) -> 
         ({"type": "parallel", "n": 0}, "strategy.n", "greater than or equal to 1"),
         ({"type": "parallel", "n": 10**6}, "strategy.n", "less than or equal to 1024"),
         ({"type": "parallel", "n": "many"}, "strategy.n", "integer"),
-        ({"type": "parallel", "n": 2, "m": 1}, "strategy.m", "Extra inputs"),
+        ({"type": "parallel", "n": 2, "m": 1}, "strategy.m", "no such field"),
         ({"type": "parallel", "n": 2, "aggregator": "loudest"}, "strategy.aggregator", "'majority'"),
         ({"type": "parallel", "n": 2, "verifiers": [{"type": "guess"}]}, "strategy.verifiers.0", "'exact'"),
         ({"type": "parallel", "n": 2, "verifiers": [{"type": "exact"}]}, "strategy.verifiers.0.answer", "required"),

@@ -9,10 +9,10 @@ import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.scripted.actions import Status
+from tests.scripted.actions import Silence, Status
 from tests.scripted.reply import Reply, Usage
 from tests.scripted.scripts import always
-from tests.stage import QUESTION, staged
+from tests.stage import MODEL, QUESTION, staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -235,3 +235,16 @@ def test_the_clients_key_is_not_handed_to_workers(guarded: Stage) -> None:
 def test_probes_need_no_key(guarded: Stage) -> None:
     for path in ("/healthz", "/readyz", "/metrics"):
         assert guarded.client.get(path).status_code == 200
+
+
+def test_one_model_is_told_by_its_name(stage: Stage) -> None:
+    found = stage.client.get(f"/v1/models/{MODEL}").json()
+    assert found in stage.client.get("/v1/models").json()["data"]
+    missing = stage.client.get("/v1/models/another/name")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
+
+
+def test_a_deadline_tells_openais_client_not_to_try_again(stage: Stage) -> None:
+    stage.play(always(Silence()))
+    late = stage.ask({"type": "single", "budget": {"deadline_s": 0.2}})
+    assert (late.status_code, late.headers["X-Should-Retry"]) == (504, "false")
