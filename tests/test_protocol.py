@@ -36,7 +36,7 @@ async def late(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the body, but not soon."""
 
     async def slowly(message: Message) -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.75)  # once for the head and once for the body: longer than a request may take to arrive
         await send(message)
 
     await echo(scope, receive, slowly)
@@ -82,7 +82,8 @@ def test_a_request_that_trickles_in_is_refused_as_well() -> None:
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_request_in_several_pieces_is_answered() -> None:
+def test_a_request_in_several_pieces_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedProtocol, "arrival_s", 20.0)
     last = HEAD.replace(b"Host: x", b"Connection: close")
     answer = asyncio.run(said(last[:30], last[30:], b"12345", b"67890", pause_s=0.01))
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -97,7 +98,8 @@ def test_an_answer_that_is_on_its_way_comes_whole_before_anything_is_refused(aft
     assert rest.startswith(b"abcd")
 
 
-def test_a_request_in_pieces_may_take_long_to_answer() -> None:
+def test_a_request_in_pieces_may_take_long_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedProtocol, "arrival_s", 1.0)
     last = HEAD.replace(b"Host: x", b"Connection: close")
     answer = asyncio.run(said(last, b"1234567890", app=late, pause_s=0.05))
     assert answer.endswith(b"1234567890")
