@@ -153,6 +153,11 @@ class WorkerStatusError(CandidateError):
         self.worker_status = worker_status
         self.worker_code = code
 
+    @property
+    def workers_fault(self) -> bool:
+        """Whether the worker can't serve now, and another one may; otherwise it refuses the request as wrong."""
+        return self.worker_status >= 500  # noqa: PLR2004 - HTTP's server errors
+
 
 class WorkerUnreachableError(CandidateError):
     """No connection to the worker could be made."""

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from app.workers.wire import RawChoice
     from app.workers.worker import Worker
 
-SERVER_ERROR = 500
-
 
 class Run:
     """Draws the candidates of one job.
@@ -195,11 +193,12 @@ class Run:
             self._move(draft.members, worker, error)
         except CandidateError as error:
             self._pool.failed(worker, error)
-            if is_workers_fault(error) and not call.tokens:
-                self._move(draft.members, worker, error)
+            unfinished = [draft.members[position] for position in sorted(call.open)]
+            if isinstance(error, WorkerStatusError) and error.workers_fault and not call.tokens:
+                self._move(unfinished, worker, error)
             else:
-                for position in call.open:
-                    self._fail(draft.members[position], error)
+                for member in unfinished:
+                    self._fail(member, error)
         finally:
             self.upstream.stop()
             worker.in_flight -= len(draft.members)
@@ -271,11 +270,6 @@ class Run:
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def is_workers_fault(error: CandidateError) -> bool:
-    """Whether a worker has answered that it can't serve now; another one may."""
-    return isinstance(error, WorkerStatusError) and error.worker_status >= SERVER_ERROR
 
 
 def _renumbered(watcher: Watcher, draft: Draft) -> Watcher:

@@ -23,7 +23,6 @@ T = TypeVar("T")
 
 PROBE_TIMEOUT_S = 5.0
 MAX_NAMES = 20
-SERVER_ERROR = 500
 COMPLAINT_S = 1.0
 """Seconds between two log lines on failed calls of one worker."""
 
@@ -83,7 +82,7 @@ class Pool:
 
     def failed(self, worker: Worker, error: CandidateError) -> None:
         """Log a call that failed, unless the client's request was at fault; of many in a short time the first."""
-        if isinstance(error, WorkerStatusError) and error.worker_status < SERVER_ERROR:
+        if isinstance(error, WorkerStatusError) and not error.workers_fault:
             return
         now = time.monotonic()
         worker.unsaid += 1
