@@ -13,6 +13,8 @@
       ├─ UnavailableError        503
       │    └─ NoWorkerError          503 no_worker
       ├─ DeadlineExceededError   504 deadline_exceeded
+      ├─ SandboxError            500 sandbox_failed: a program could not be run, whatever it is
+      │    └─ SandboxUnavailableError    there is nothing here that can isolate a program
       └─ CandidateError          one candidate's failure; siblings go on, so it never reaches a client as such
            ├─ WorkerStatusError      the worker answered with an error status
            ├─ WorkerUnreachableError no connection to the worker
@@ -133,6 +135,18 @@ class DeadlineExceededError(QuorumError):
 
     status = 504
     code = "deadline_exceeded"
+
+
+class SandboxError(QuorumError):
+    """The sandbox itself failed; it says nothing about the program that was to run in it."""
+
+    code = "sandbox_failed"
+
+
+class SandboxUnavailableError(SandboxError):
+    """Programs can't be isolated on this server, so none is run; the message says what is missing."""
+
+    code = "sandbox_unavailable"
 
 
 class CandidateError(QuorumError):
