@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from app.candidates import Ask
 from app.diversity.measure import copy_ratio_of, similarity_to_previous
 from app.verifiers.panel import judge_all
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.answers.clusters import Clusters
-    from app.candidates import Ask, Candidate, Question
+    from app.candidates import Candidate, Question
     from app.diversity.embedding import Embedder
     from app.strategies.base import Strategy
     from app.verifiers.base import VerifierTools
@@ -50,6 +51,10 @@ class Assessor(msgspec.Struct, frozen=True, kw_only=True):
     def compares(self, candidate: Candidate) -> bool:
         """Whether placing the candidate may take algebra."""
         return candidate.answer is not None and not self.clusters.knows(candidate.answer)
+
+    async def take_written(self, candidate: Candidate) -> Candidate:
+        """Return a candidate that an aggregator has written, examined and placed like any other."""
+        return await self.place(await self.examine(candidate, Ask()), ())
 
     async def place(self, candidate: Candidate, earlier: Sequence[Candidate]) -> Candidate:
         """Return the candidate with its cluster and, where it doesn't count, the reason."""

@@ -12,21 +12,22 @@ from app.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.candidates import Ask, Candidate, Decision
+    from app.candidates import Ask, Candidate
     from app.job import Job
 
 
 class Board:
     """The candidates that are `back`, those of them that `finished`, and those that were `accepted`.
 
-    The first two are in the order of asking. The vote is that of the accepted ones, counted as they come.
+    The first two are in the order of asking. The vote is that of the accepted ones, counted as they come; `strategy`
+    is the job's.
     """
 
     def __init__(self, job: Job, asked: Sequence[Ask]) -> None:
         self.back: list[Candidate] = []
         self.finished: list[Candidate] = []
         self.accepted: list[Candidate] = []
-        self._strategy = job.strategy
+        self.strategy = job.strategy
         self._answers = job.answers
         self._asked = asked
         self._waiting = list(range(job.strategy.draws))
@@ -40,7 +41,7 @@ class Board:
             insort(self.finished, candidate, key=_index)
         if candidate.accepted:
             self.accepted.append(candidate)
-            self._strategy.aggregator.cast(candidate, self._tally)
+            self.strategy.aggregator.cast(candidate, self._tally)
 
     @property
     def history(self) -> History:
@@ -50,7 +51,7 @@ class Board:
     @property
     def draws(self) -> int:
         """The most candidates that may come back."""
-        return self._strategy.draws
+        return self.strategy.draws
 
     @property
     def undrawn(self) -> int:
@@ -62,21 +63,22 @@ class Board:
 
         A rule vouches for the winner only, so a request for several answers is drawn to its end.
         """
-        if not self._waiting or self._answers > 1 or len(self.finished) < self._strategy.min_candidates:
+        if not self._waiting or self._answers > 1 or len(self.finished) < self.strategy.min_candidates:
             return False
         progress = Progress(
-            accepted=self.accepted, tally=self._tally, aggregator=self._strategy.aggregator, waiting=self._waiting
+            accepted=self.accepted, tally=self._tally, aggregator=self.strategy.aggregator, waiting=self._waiting
         )
-        return self._strategy.stop.satisfied(progress)
+        return self.strategy.stop.satisfied(progress)
 
-    def decide(self) -> Decision | None:
-        """Return the decision over the accepted candidates or, without any, over all that finished.
+    @property
+    def pool(self) -> Sequence[Candidate]:
+        """The candidates that the aggregator chooses among: the accepted or, without any, all that finished.
 
-        None where fewer have finished than the strategy needs.
+        Empty where fewer have finished than the strategy needs.
         """
-        if len(self.finished) < self._strategy.min_candidates:
-            return None
-        return self._strategy.aggregator.decide(self.accepted or self.finished)
+        if len(self.finished) < self.strategy.min_candidates:
+            return []
+        return self.finished if self.strategy.aggregator.considers_failed else self.accepted or self.finished
 
 
 def _index(candidate: Candidate) -> int:

@@ -97,12 +97,17 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """A verifier's judgement of one candidate. `score` lies in 0..1; `feedback` is meant for the model to read.
 
-    A verifier that breaks gives `error`: neither a pass nor a fail, and visible as what it is.
+    A verifier that breaks gives `error`: neither a pass nor a fail, and visible as what it is. `note` is for the caller
+    and never shown to a model; `told` is false where the model may not even learn the status. `outputs` are what
+    the candidate's program gave on each test input, where it was run; programs with equal outputs behave alike.
     """
 
     status: Literal["pass", "fail", "abstain", "error"]
     score: float | None = None
     feedback: str | None = None
+    note: str | None = None
+    told: bool = True
+    outputs: tuple[str, ...] = ()
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +139,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     Candidates are numbered from 0 in the order in which they were asked for, never in the order of arrival, so
     that rules which break ties by `index` don't depend on the workers' timing. `failure` is the cause where there
-    is no completion; `rejection` says why a completion doesn't count.
+    is no completion; `rejection` says why a completion doesn't count. `synthesized`: it was written from the others by
+    an aggregator, in place of being drawn.
     """
 
     index: int
@@ -154,6 +160,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     rejection: str | None = None
     fate: Fate | None = None
     logprobs: tuple[bytes, ...] = ()
+    synthesized: bool = False
 
     @property
     def id(self) -> str:
@@ -177,6 +184,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     `ranking` holds every candidate that could be returned, best first, so that a request for several answers takes
     its head; `winner` is its first. `votes` are those of the winner's cluster out of `of` (weights may be
     fractions), `margin` the winner's votes less the runner-up's, `tied` whether the tie rule had to decide.
+
+    `fallback` says why the aggregator could not do what it is for, where something simpler decided in its place.
+    `synthesized` is the candidate that the aggregator has written itself, whether it was chosen or not.
     """
 
     aggregator: str
@@ -185,6 +195,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     of: float
     margin: float
     tied: bool
+    fallback: str | None = None
+    synthesized: Candidate | None = None
 
     @property
     def winner(self) -> Candidate:

@@ -14,7 +14,7 @@ from app.ledger import account
 from app.outcome import Outcome, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.board import Board
     from app.candidates import Candidate, Decision
@@ -22,30 +22,38 @@ if TYPE_CHECKING:
     from app.job import Job
     from app.price import Price
     from app.run import Run
+    from app.side_calls import SideCalls
+
+
+NOTHING_ACCEPTED = "no candidate was accepted; chosen among all that finished"
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """A run that is over: what came back, what was cut off, why it ended, and when it began, by `perf_counter`."""
 
     run: Run
+    side_calls: SideCalls
     board: Board
     cancelled: Sequence[Candidate]
     stopped_by: str | None
     begun: float
 
 
-def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, price: Price | None) -> Outcome:
+def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, prices: Mapping[str, Price]) -> Outcome:
     """Return the outcome of a run that came to `decision`."""
     chosen = {candidate.index for candidate in decision.ranking[: job.answers]}
-    candidates = [replace(c, fate=_fate(c, chosen)) for c in ended.board.back]
+    written = [decision.synthesized] if decision.synthesized else []
+    candidates = [replace(c, fate=_fate(c, chosen)) for c in (*ended.board.back, *written)]
     candidates += [replace(c, fate=Fate.FAILED if c.failure else Fate.CANCELLED) for c in ended.cancelled]
     candidates.sort(key=lambda candidate: candidate.index)
     cost = account(
         candidates,
+        model=job.model,
+        prices=prices,
         undrawn=ended.board.undrawn if ended.stopped_by else 0,
-        calls=ended.run.calls,
-        price=price,
+        calls=ended.run.calls + ended.side_calls.calls,
         busy_s=ended.run.upstream.seconds,
+        side_calls=ended.side_calls.made,
     )
     return Outcome(
         job=job,
@@ -53,12 +61,18 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
         candidates=candidates,
         decision=decision,
         accepted=_accepted(decision),
-        fallback=None if ended.board.accepted else "no candidate was accepted; chosen among all that finished",
+        fallback=_fallback(ended.board, decision),
         stopped_by=ended.stopped_by,
         diversity=diversity,
         cost=cost,
         timing=_timing(job, ended.run, ended.begun),
     )
+
+
+def _fallback(board: Board, decision: Decision) -> str | None:
+    """Return why something simpler decided than what was asked for; None where nothing did."""
+    reasons = (None if board.accepted else NOTHING_ACCEPTED, decision.fallback)
+    return "; ".join(reason for reason in reasons if reason) or None
 
 
 def _fate(candidate: Candidate, chosen: set[int]) -> Fate:

@@ -116,7 +116,7 @@ class Context(BaseModel):
         return f"<think>\n{reply.thinking}\n</think>\n\n{body}" if self.keep_thinking and reply.thinking else body
 
     def _feedback(self, verdict: Verdict | None) -> str:
-        if verdict is None or self.feedback == "none" or verdict.status not in {"pass", "fail"}:
+        if verdict is None or self.feedback == "none" or not verdict.told or verdict.status not in {"pass", "fail"}:
             return ""
         judged = "A check found this solution " + ("correct." if verdict.status == "pass" else "wrong.")
         detail = verdict.feedback if self.feedback == "detail" else None

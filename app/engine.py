@@ -7,42 +7,55 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from app.aggregators.base import AggregatorTools
 from app.answers.clusters import Clusters
 from app.assessor import Assessor
 from app.board import Board
 from app.candidates import Ask
 from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
-from app.errors import BudgetTooSmallError, InvalidRequestError
+from app.errors import BudgetTooSmallError
 from app.gathering import BUDGET, DEADLINE, Gathering
 from app.purse import Purse
+from app.requirements import check_parts, judging_costs
 from app.run import Run
 from app.shortfall import shortfall
+from app.side_calls import SideCalls
+from app.stopwatch import Stopwatch
 from app.verifiers.base import VerifierTools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.answers.equivalence import Equivalence
+    from app.candidates import Decision
     from app.diversity.embedding import Embedder
     from app.events import Observer
+    from app.inquiry import Models
     from app.job import Job
     from app.offload import Offload
     from app.outcome import Outcome
     from app.price import Price
+    from app.sandbox.base import Sandbox
     from app.workers.client import Client
     from app.workers.pool import Pool
 
 
+VERIFYING_ENDS_S = 0.25
+"""Seconds before the end of a run, or at most a tenth of it, at which verifiers must have ended: what they could not
+judge by then can still be answered with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Executes jobs. Holds what all runs share: the workers, the processes for heavy work, and the prices."""
+    """Executes jobs. Holds what all runs share: the workers, the sandbox, the processes for heavy work, the prices."""
 
     pool: Pool
     client: Client
     offload: Offload
     equivalence: Equivalence
     embedder: Embedder
+    sandbox: Sandbox
     prices: Mapping[str, Price]
 
     async def execute(self, job: Job, observer: Observer) -> Outcome:
@@ -52,10 +65,12 @@ class Engine:
         too few candidates finished, `BudgetTooSmallError`, `ModelNotFoundError` and `NoWorkerError`.
         """
         self.pool.pick(job.model)
-        purse = self._purse(job)
         limit_s, out_of = self._limit(job)
         deadline = asyncio.get_running_loop().time() + limit_s - (perf_counter() - job.arrived)
-        assessor = self._assessor(job)
+        purse, upstream = self._purse(job), Stopwatch()
+        models = self._side_calls(job, deadline, purse, upstream)
+        assessor = self._assessor(job, models, until=deadline - min(VERIFYING_ENDS_S, limit_s / 10))
+        await check_parts(job.strategy, assessor.tools)
         begun = perf_counter()
         async with Run(
             job,
@@ -64,6 +79,7 @@ class Engine:
             client=self.client,
             purse=purse,
             assess=assessor.examine,
+            upstream=upstream,
             watcher=observer.generated if job.live else None,
         ) as run:
             board = Board(job, run.asked)
@@ -72,24 +88,59 @@ class Engine:
             )
             stopped_by = await gathering.gather()
             cancelled = await run.stop()
-        decision = board.decide()
+            decision = await self._decide(job, board, run, assessor) if board.pool else None
         if decision is None:
             raise shortfall(board.back, wanted=job.strategy.min_candidates, stopped_by=stopped_by)
         await observer.decided(decision)
         undecided = assessor.clusters.undecided
         diversity = await measure(board.back, self.embedder, undecided_comparisons=undecided)
-        cut_short = cancelled or board.undrawn
         ended = Ended(
-            run=run, board=board, cancelled=cancelled, stopped_by=stopped_by if cut_short else None, begun=begun
+            run=run,
+            side_calls=models,
+            board=board,
+            cancelled=cancelled,
+            stopped_by=stopped_by if cancelled or board.undrawn else None,
+            begun=begun,
         )
-        return conclude(job, ended, decision, diversity, self.prices.get(job.model))
+        return conclude(job, ended, decision, diversity, self.prices)
 
-    def _assessor(self, job: Job) -> Assessor:
+    @staticmethod
+    async def _decide(job: Job, board: Board, run: Run, assessor: Assessor) -> Decision:
+        """Return the aggregator's decision, made before the run is left, so that what it asks ends with the run."""
+        tools = AggregatorTools(
+            question=assessor.question,
+            models=assessor.tools.models,
+            examine=assessor.take_written,
+            next_index=len(run.asked),
+            next_round=1 + max((ask.round for ask in run.asked), default=0),
+            seed=job.seed or 0,
+        )
+        return await job.strategy.aggregator.choose(board.pool, tools)
+
+    def _side_calls(self, job: Job, deadline: float, purse: Purse, upstream: Stopwatch) -> SideCalls:
+        return SideCalls(
+            model=job.model,
+            deadline=deadline,
+            pool=self.pool,
+            client=self.client,
+            purse=purse,
+            prices=self.prices,
+            upstream=upstream,
+        )
+
+    def _assessor(self, job: Job, models: Models, *, until: float) -> Assessor:
         question = job.question
         return Assessor(
             strategy=job.strategy,
             question=question,
-            tools=VerifierTools(equivalence=self.equivalence, offload=self.offload, question=question),
+            tools=VerifierTools(
+                question=question,
+                equivalence=self.equivalence,
+                offload=self.offload,
+                models=models,
+                sandbox=self.sandbox,
+                until=until,
+            ),
             embedder=self.embedder,
             clusters=Clusters(self.equivalence),
         )
@@ -102,13 +153,14 @@ class Engine:
 
     def _purse(self, job: Job) -> Purse:
         """Return the purse for the job's budget. Raises where it can't be kept, or not even one candidate fits."""
-        budget, price = job.strategy.budget, self.prices.get(job.model)
-        if budget.max_cost_usd is not None and price is None:
-            raise InvalidRequestError(
-                f"max_cost_usd can't be kept: the server knows no price of model {job.model!r}; leave it out",
-                param="strategy.budget.max_cost_usd",
-            )
-        purse = Purse(budget, price=price, candidate_tokens=job.max_tokens)
+        judging_tokens, judging_usd = judging_costs(job, self.prices)
+        purse = Purse(
+            job.strategy.budget,
+            price=self.prices.get(job.model),
+            candidate_tokens=job.max_tokens,
+            judging_tokens=judging_tokens,
+            judging_usd=judging_usd,
+        )
         if not purse.affords(job.strategy.context.prompt_tokens(job.messages, Ask(), job.fields)):
             raise BudgetTooSmallError(
                 "the budget doesn't allow for a single candidate; raise it or lower max_tokens", param="strategy.budget"

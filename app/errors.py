@@ -15,6 +15,8 @@
       ├─ DeadlineExceededError   504 deadline_exceeded
       ├─ SandboxError            500 sandbox_failed: a program could not be run, whatever it is
       │    └─ SandboxUnavailableError    there is nothing here that can isolate a program
+      ├─ InquiryError            a model was asked beside the candidates, and there is no answer: seen by verifiers and
+      │                          aggregators, which make a verdict or a fallback of it
       └─ CandidateError          one candidate's failure; siblings go on, so it never reaches a client as such
            ├─ WorkerStatusError      the worker answered with an error status
            ├─ WorkerUnreachableError no connection to the worker
@@ -147,6 +149,13 @@ class SandboxUnavailableError(SandboxError):
     """Programs can't be isolated on this server, so none is run; the message says what is missing."""
 
     code = "sandbox_unavailable"
+
+
+class InquiryError(QuorumError):
+    """A judge, or another model that was asked beside the candidates, gave no answer; the message says why."""
+
+    status = 502
+    code = "inquiry_failed"
 
 
 class CandidateError(QuorumError):

@@ -5,22 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from app.candidates import Answer, Candidate, Usage
+from app.inquiry import times
+from app.requirements import expenses
 from app.strategies.history import History
 from app.tokens import prompt_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from app.candidates import Ask
+    from app.inquiry import Expense
     from app.job import Job
     from app.price import Price
     from app.strategies.base import Strategy
 
 
 class WorstCase(msgspec.Struct, frozen=True, kw_only=True):
-    """Upper bounds of a run; None where the length of a candidate, or the price, is unknown.
+    """Upper bounds of a run; None where the length of a candidate, or a price, is unknown.
 
-    `prompt_tokens` rests on a guess at the length of the caller's messages, on the safe side for English.
+    `calls` are the candidates, and what judges and aggregators ask besides. `prompt_tokens` rests on a guess at the
+    length of the caller's messages, on the safe side for English.
     """
 
     calls: int
@@ -29,7 +36,7 @@ class WorstCase(msgspec.Struct, frozen=True, kw_only=True):
     usd: float | None
 
 
-def worst_case(job: Job, *, context: int | None, price: Price | None) -> WorstCase:
+def worst_case(job: Job, *, context: int | None, prices: Mapping[str, Price]) -> WorstCase:
     """Return what `job` costs if every candidate is as long as it may be and none is accepted before the last.
 
     `context` is the model's context length in tokens: the bound where the request sets none.
@@ -39,13 +46,38 @@ def worst_case(job: Job, *, context: int | None, price: Price | None) -> WorstCa
     head = prompt_tokens(job.messages[:-1], job.fields)
     frames = [head + policy.prompt_tokens(job.messages[-1:], ask) for ask in asks]
     length = job.max_tokens or context
+    beside = _beside(job, length or 0, candidates=len(asks))
+    calls = len(asks) + sum(expense.calls for expense in beside)
     if not length:
-        return WorstCase(calls=len(asks), completion_tokens=None, prompt_tokens=None, usd=None)
+        return WorstCase(calls=calls, completion_tokens=None, prompt_tokens=None, usd=None)
+    drawn = Usage(
+        prompt=sum(frames) + sum(len(policy.seen(ask)) for ask in asks) * length, completion=len(asks) * length
+    )
+    total = sum((expense.usage for expense in beside), drawn)
     limit = job.strategy.budget.max_completion_tokens
-    completion = min(len(asks) * length, limit) if limit else len(asks) * length
-    prompt = sum(frames) + sum(len(policy.seen(ask)) for ask in asks) * length
-    usd = price.of(Usage(prompt=prompt, completion=completion), busy_s=job.deadline_s) if price else None
-    return WorstCase(calls=len(asks), completion_tokens=completion, prompt_tokens=prompt, usd=usd)
+    return WorstCase(
+        calls=calls,
+        completion_tokens=min(total.completion, limit) if limit else total.completion,
+        prompt_tokens=total.prompt,
+        usd=_usd(job, drawn, beside, prices),
+    )
+
+
+def _beside(job: Job, length: int, *, candidates: int) -> list[Expense]:
+    """Return the most that all judging and aggregating costs, where every candidate has `length` tokens."""
+    judging, aggregating = expenses(job, length)
+    return [*(times(expense, candidates) for expense in judging), *aggregating]
+
+
+def _usd(job: Job, drawn: Usage, beside: Sequence[Expense], prices: Mapping[str, Price]) -> float | None:
+    """Return the price of it all; None where one isn't known. A limit on tokens bounds the candidates' share."""
+    if not {job.model, *(expense.model or job.model for expense in beside)} <= prices.keys():
+        return None
+    limit = job.strategy.budget.max_completion_tokens
+    if limit:
+        drawn = replace(drawn, completion=min(drawn.completion, limit))
+    usd = prices[job.model].of(drawn, busy_s=job.deadline_s)
+    return usd + sum(prices[expense.model or job.model].of(expense.usage) for expense in beside)
 
 
 def rehearse(strategy: Strategy) -> list[Ask]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.candidates import Question
+from app.verifiers.base import every
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The question as extractors and verifiers see it."""
         shape = self.fields.get("response_format")
         kind = shape.get("type") if isinstance(shape, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        judged_as_json = any(verifier.reads_json for verifier in self.strategy.verifiers)
+        judged_as_json = any(verifier.reads_json for verifier in every(self.strategy.verifiers))
         return Question(messages=self.messages, wants_json=judged_as_json or kind in {"json_object", "json_schema"})
 
     @property

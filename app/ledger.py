@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from app.candidates import Candidate
+    from app.inquiry import SideCall
     from app.price import Price
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What a run cost. `usd` is None where the model has no configured price.
 
-    `usage` is the sum over every call, `completion_by_fate` its completion tokens by fate. `saved_estimate` is how
-    many completion tokens stopping early has spared, if what was not drawn to its end had been as long as the mean
-    of what was.
+    `usage` is the sum over every call, `completion_by_fate` its completion tokens by fate. `beside` is the part of
+    `usage` that judges, reward models and aggregators have cost, by model. `saved_estimate` is how many completion
+    tokens stopping early has spared, if what was not drawn to its end had been as long as the mean of what was.
     """
 
     usd: float | None
@@ -28,25 +29,50 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     completion_by_fate: Mapping[Fate, int]
     saved_estimate: int
     calls: int
+    beside: Mapping[str, Usage] = msgspec.field(default_factory=dict[str, Usage])
 
 
-def account(candidates: Sequence[Candidate], *, undrawn: int, calls: int, price: Price | None, busy_s: float) -> Cost:
-    """Return the cost of a run whose candidates have their fates.
+def account(
+    candidates: Sequence[Candidate],
+    *,
+    model: str,
+    prices: Mapping[str, Price],
+    undrawn: int,
+    calls: int,
+    busy_s: float,
+    side_calls: Sequence[SideCall] = (),
+) -> Cost:
+    """Return the cost of a run whose candidates, drawn from `model`, have their fates.
 
     `undrawn` candidates were never asked for because the run ended early; `busy_s` is the time in seconds during
     which any call was under way.
     """
-    usage = sum((candidate.usage for candidate in candidates), Usage())
+    beside: dict[str, Usage] = {}
+    for call in side_calls:
+        beside[call.model] = beside.get(call.model, Usage()) + call.usage
+    drawn = sum((candidate.usage for candidate in candidates), Usage())
+    aside = sum(beside.values(), Usage())
     by_fate = dict.fromkeys(Fate, 0)
     for candidate in candidates:
         by_fate[candidate.fate or Fate.FAILED] += candidate.usage.completion
+    by_fate[Fate.VERIFIER] += aside.completion
+    spent = {**beside, model: drawn + beside.get(model, Usage())}
+    seconds = {name: sum(call.seconds for call in side_calls if call.model == name) for name in beside}
     return Cost(
-        usd=price.of(usage, busy_s) if price else None,
-        usage=usage,
+        usd=_usd(spent, {**seconds, model: busy_s}, prices),
+        usage=drawn + aside,
         completion_by_fate=by_fate,
         saved_estimate=_saved(candidates, undrawn),
         calls=calls,
+        beside=beside,
     )
+
+
+def _usd(spent: Mapping[str, Usage], seconds: Mapping[str, float], prices: Mapping[str, Price]) -> float | None:
+    """Return the sum over the models; None where one of them has no price, as a part of the sum would mislead."""
+    if not spent.keys() <= prices.keys():
+        return None
+    return sum(prices[model].of(usage, seconds[model]) for model, usage in spent.items())
 
 
 def _saved(candidates: Sequence[Candidate], undrawn: int) -> int:

@@ -21,6 +21,7 @@ from app.diversity.embedding import WordLlamaEmbedder
 from app.engine import Engine
 from app.errors import QuorumError
 from app.offload import Offload
+from app.sandbox.absent import Absent
 from app.store.memory import MemoryRunStore
 from app.telemetry.metrics import Metrics
 from app.workers.client import AioHttpClient
@@ -87,6 +88,7 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         offload=offload,
         equivalence=Equivalence(offload),
         embedder=embedder,
+        sandbox=Absent(),
         prices=settings.prices,
     )
     return Service(

@@ -23,13 +23,28 @@ class Purse:
     before it is drawn, so that the budget is never exceeded and what was started can end. Where it isn't, candidates
     are drawn as long as anything is left, none with a longer limit than that, and `overdrawn` tells when together
     they have used up more than there was. Prompts are reckoned by a guess until the worker has counted them.
+
+    With each candidate goes room for judging it: `judging_tokens` and `judging_usd`. What is asked beside the
+    candidates is `set_aside` and then settled; a candidate's own judges find the room that was reserved for them.
     """
 
-    def __init__(self, budget: Budget, *, price: Price | None, candidate_tokens: int | None) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        price: Price | None,
+        candidate_tokens: int | None,
+        judging_tokens: int = 0,
+        judging_usd: float = 0.0,
+    ) -> None:
         self._max_tokens = UNLIMITED if budget.max_completion_tokens is None else budget.max_completion_tokens
         self._max_usd = UNLIMITED if budget.max_cost_usd is None else budget.max_cost_usd
         self._price = price or FREE
         self._candidate_tokens = candidate_tokens
+        self._judging_tokens = judging_tokens
+        self._judging_usd = judging_usd
+        self._aside_tokens = 0
+        self._aside_usd = 0.0
         self._held = 0
         self._held_prompts = 0
         self._arrived = 0
@@ -43,21 +58,23 @@ class Purse:
         """
         if self._candidate_tokens is not None:
             return False
-        return self._arrived > self._max_tokens or not self._payable(self._arrived)
+        return self._arrived + self._aside_tokens > self._max_tokens or not self._payable(self._arrived)
 
     @property
     def tokens_left(self) -> int | None:
         """How many tokens a candidate that is drawn now may have at most; None where nothing limits them."""
-        limits = [self._max_tokens - self._arrived]
+        limits = [self._max_tokens - self._arrived - self._aside_tokens]
         if self._max_usd != UNLIMITED and (usd_a_token := self._price.of(Usage(completion=1))):
             limits.append((self._max_usd - self._usd(self._arrived)) / usd_a_token)
         left = min(limits)
         return None if left == UNLIMITED else int(left)
 
     def affords(self, prompt_tokens: int) -> bool:
-        """Whether one more candidate with such a prompt fits, be it as long as it may."""
+        """Whether one more candidate with such a prompt fits, be it as long as it may, and the judging of it, too."""
         tokens = self._committed + (1 if self._candidate_tokens is None else self._candidate_tokens)
-        return tokens <= self._max_tokens and self._payable(tokens, prompt_tokens)
+        judged = self._held + 1
+        room = self._max_tokens - self._aside_tokens - judged * self._judging_tokens
+        return tokens <= room and self._payable(tokens, prompt_tokens, judged * self._judging_usd)
 
     def reserve(self, prompt_tokens: int) -> bool:
         """Set aside what one more candidate may cost; False where that doesn't fit."""
@@ -80,6 +97,23 @@ class Purse:
         self._held_prompts -= prompt_tokens
         self._done += usage if usage.prompt else replace(usage, prompt=prompt_tokens)
 
+    def set_aside(self, prompt_tokens: int, tokens: int, price: Price | None) -> bool:
+        """Set aside what a call beside the candidates may cost by its model's `price`; False where that doesn't fit."""
+        usd = (price or FREE).of(Usage(prompt=prompt_tokens, completion=tokens))
+        if self._committed + self._aside_tokens + tokens > self._max_tokens:
+            return False
+        if not self._payable(self._committed, usd=usd):
+            return False
+        self._aside_tokens += tokens
+        self._aside_usd += usd
+        return True
+
+    def settle(self, prompt_tokens: int, tokens: int, usage: Usage, price: Price | None) -> None:
+        """Put down what such a call really cost, in place of what was set aside for it."""
+        set_aside = Usage(prompt=prompt_tokens, completion=tokens)
+        self._aside_tokens += usage.completion - tokens
+        self._aside_usd += (price or FREE).of(usage) - (price or FREE).of(set_aside)
+
     @property
     def _committed(self) -> int:
         """Tokens that are spent or may still come."""
@@ -87,11 +121,12 @@ class Purse:
             return self._arrived
         return self._done.completion + self._held * self._candidate_tokens
 
-    def _payable(self, completion: int, prompt_tokens: int = 0) -> bool:
-        """Whether the money is enough for so many completion tokens, and a prompt more."""
-        return self._max_usd == UNLIMITED or self._usd(completion, prompt_tokens) <= self._max_usd
+    def _payable(self, completion: int, prompt_tokens: int = 0, usd: float = 0.0) -> bool:
+        """Whether the money is enough for so many completion tokens, and a prompt and so many US dollars more."""
+        return self._max_usd == UNLIMITED or self._usd(completion, prompt_tokens) + usd <= self._max_usd
 
     def _usd(self, completion: int, prompt_tokens: int = 0) -> float:
-        """Return what so many completion tokens cost, with all prompts so far and one more."""
+        """Return what so many completion tokens cost, with all prompts so far and one more, and what was set aside."""
         prompts = self._done.prompt + self._held_prompts + prompt_tokens
-        return self._price.of(Usage(prompt=prompts, cached=self._done.cached, completion=completion))
+        drawn = self._price.of(Usage(prompt=prompts, cached=self._done.cached, completion=completion))
+        return drawn + self._aside_usd

@@ -1,4 +1,4 @@
-"""The run context: through it goes every model call of a request.
+"""The run context: through it, and `app.side_calls`, goes every model call of a request.
 
 So each call is counted once, spends from one budget, and is cancelled with the request; the engine sets the deadline
 around it. A run is an async context manager: leaving it ends whatever it started.
@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from app.bodies import Drafter
 from app.drawing import Drawing
 from app.errors import CandidateError, QuorumError, WorkerStatusError, WorkerUnreachableError
-from app.stopwatch import Stopwatch
 from app.workers.call import Call
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from app.candidates import Ask, Candidate, Usage
     from app.job import Job
     from app.purse import Purse
+    from app.stopwatch import Stopwatch
     from app.workers.call import Watcher
     from app.workers.client import Client
     from app.workers.pool import Pool
@@ -53,11 +53,12 @@ class Run:
         client: Client,
         purse: Purse,
         assess: Callable[[Candidate, Ask], Awaitable[Candidate]],
+        upstream: Stopwatch,
         watcher: Watcher | None = None,
     ) -> None:
         self.asked: list[Ask] = []
         self.calls = 0
-        self.upstream = Stopwatch()
+        self.upstream = upstream
         self.first_back: float | None = None
         self.expired = False
         self.overspent = False

@@ -40,16 +40,18 @@ class Tally(msgspec.Struct):
         """Return the clusters, most votes first, ties by the rule of the class."""
         return sorted(self.votes, key=lambda cluster: (-self.votes[cluster], self.earliest[cluster]))
 
-    def settled(self, waiting: Sequence[int], heaviest: Weight) -> bool:
+    def settled(self, waiting: Sequence[int], heaviest: Weight | None) -> bool:
         """Whether the leader wins whatever the candidates numbered `waiting` will say, each with up to `heaviest`.
+
+        With None for it, a vote may weigh anything, and nothing is settled while any is to come.
 
         The worst case for the leader is that all of them vote for one rival, old or new. That rival wins with more
         votes than the leader, or with as many if its earliest candidate comes before the leader's.
         """
         if not self.votes:
             return False
-        if not waiting:
-            return True
+        if not waiting or heaviest is None:
+            return not waiting
         leader, *rivals = self.ranked()
         outstanding = heaviest * len(waiting)
         soonest = min(waiting)

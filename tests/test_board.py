@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.aggregators.first_accepted import FirstAccepted
+from app.aggregators.majority import Majority
 from app.board import Board
 from app.candidates import Ask, Candidate, Failure
 from app.job import Job
@@ -68,7 +70,7 @@ def test_a_run_does_not_stop_before_as_many_have_finished_as_are_wanted() -> Non
     for index in (0, 1, 2):
         board.add(vote(index))
     assert not board.may_stop()
-    assert board.decide() is None
+    assert not board.pool
 
 
 def test_several_answers_are_drawn_to_the_end() -> None:
@@ -96,8 +98,7 @@ def test_only_accepted_candidates_decide_if_there_are_any() -> None:
     board = board_of(Parallel(n=4))
     for candidate in (vote(0, 0, "wrong"), vote(1, 0, "wrong"), vote(2, 1), Candidate(index=3, failure=GONE)):
         board.add(candidate)
-    decision = board.decide()
-    assert decision is not None
+    decision = Majority().decide(board.pool)
     assert (decision.winner.id, decision.of) == ("c2", 1)
 
 
@@ -105,8 +106,7 @@ def test_where_none_is_accepted_all_that_finished_decide() -> None:
     board = board_of(Reject(max_attempts=3))
     for candidate in (Candidate(index=0, failure=GONE), vote(1, 0, "wrong"), vote(2, 1, "wrong")):
         board.add(candidate)
-    decision = board.decide()
-    assert decision is not None
+    decision = FirstAccepted().decide(board.pool)
     assert [one.id for one in decision.ranking] == ["c1", "c2"]
     assert [one.id for one in board.finished] == ["c1", "c2"]
 
@@ -114,4 +114,4 @@ def test_where_none_is_accepted_all_that_finished_decide() -> None:
 def test_nothing_that_finished_is_no_decision() -> None:
     board = board_of(Parallel(n=1))
     board.add(Candidate(index=0, failure=GONE))
-    assert board.decide() is None
+    assert not board.pool

@@ -14,6 +14,8 @@ from app.job import Job
 from app.price import Price
 from app.purse import Purse
 from app.run import Run
+from app.side_calls import SideCalls
+from app.stopwatch import Stopwatch
 from app.strategies.parallel import Parallel
 from app.strategies.single import Single
 from app.workers.pool import Pool
@@ -73,16 +75,19 @@ def concluded(
         board = Board(job, [Ask(chain=i) for i in range(job.strategy.draws if asked is None else asked)])
         for candidate in back:
             board.add(candidate)
-        decision = board.decide()
-        assert decision is not None
+        decision = job.strategy.aggregator.decide(board.pool)
         purse = Purse(Budget(), price=None, candidate_tokens=None)
-        run = Run(
-            job, deadline=0.0, pool=Pool([], Unused(), probe_s=1.0), client=Unused(), purse=purse, assess=as_it_is
+        pool, client, upstream = Pool([], Unused(), probe_s=1.0), Unused(), Stopwatch()
+        run = Run(job, deadline=0.0, pool=pool, client=client, purse=purse, assess=as_it_is, upstream=upstream)
+        side_calls = SideCalls(
+            model="m", deadline=0.0, pool=pool, client=client, purse=purse, prices={}, upstream=upstream
         )
         run.calls = 3
         run.first_back = now - 1.0 if back else None
-        ended = Ended(run=run, board=board, cancelled=cancelled, stopped_by=stopped_by, begun=now - 1.5)
-        return conclude(job, ended, decision, NOTHING, price)
+        ended = Ended(
+            run=run, side_calls=side_calls, board=board, cancelled=cancelled, stopped_by=stopped_by, begun=now - 1.5
+        )
+        return conclude(job, ended, decision, NOTHING, {"m": price} if price else {})
 
     return asyncio.run(scenario())
 

@@ -36,16 +36,18 @@ def job(strategy: Strategy, **fields: object) -> Job:
 
 
 def test_independent_samples_cost_the_sum_of_their_lengths() -> None:
-    worst = worst_case(job(Parallel(n=4), max_tokens=100), context=None, price=Price(prompt=1.0, completion=2.0))
+    worst = worst_case(
+        job(Parallel(n=4), max_tokens=100), context=None, prices={"m": Price(prompt=1.0, completion=2.0)}
+    )
     assert (worst.calls, worst.completion_tokens, worst.prompt_tokens) == (4, 400, 4 * BASE)
     assert worst.usd == (4 * BASE + 800) / 1_000_000
 
 
 def test_rounds_pay_for_what_they_are_shown() -> None:
-    alone = worst_case(job(Parallel(n=3), max_tokens=100), context=None, price=None)
-    rounds = worst_case(job(Sequential(rounds=3), max_tokens=100), context=None, price=None)
+    alone = worst_case(job(Parallel(n=3), max_tokens=100), context=None, prices={})
+    rounds = worst_case(job(Sequential(rounds=3), max_tokens=100), context=None, prices={})
     short = worst_case(
-        job(Sequential(rounds=3, context=Context(max_previous=1)), max_tokens=100), context=None, price=None
+        job(Sequential(rounds=3, context=Context(max_previous=1)), max_tokens=100), context=None, prices={}
     )
     assert alone.prompt_tokens is not None
     assert short.prompt_tokens is not None
@@ -57,33 +59,33 @@ def test_rounds_pay_for_what_they_are_shown() -> None:
 def test_padding_is_part_of_every_prompt() -> None:
     for tokens in (500, 1_000_000):
         strategy = Parallel(n=2, context=Context(pad_tokens=tokens))
-        worst = worst_case(job(strategy, max_tokens=10), context=None, price=None)
+        worst = worst_case(job(strategy, max_tokens=10), context=None, prices={})
         assert worst.prompt_tokens == 2 * (BASE + tokens + FRAME_TOKENS)
 
 
 def test_tools_are_part_of_every_prompt() -> None:
     tools = [{"type": "function", "function": {"name": "add", "description": "x" * 300}}]
-    worst = worst_case(job(Parallel(n=2), max_tokens=10, tools=tools), context=None, price=None)
+    worst = worst_case(job(Parallel(n=2), max_tokens=10, tools=tools), context=None, prices={})
     assert worst.prompt_tokens == 2 * (TEMPLATE_TOKENS + prompt_tokens(MESSAGES, {"tools": tools}))
 
 
 def test_a_budget_bounds_the_tokens() -> None:
     strategy = Parallel(n=8, budget=Budget(max_completion_tokens=250))
-    assert worst_case(job(strategy, max_tokens=100), context=None, price=None).completion_tokens == 250
-    assert worst_case(job(strategy, max_tokens=10), context=None, price=None).completion_tokens == 80
+    assert worst_case(job(strategy, max_tokens=100), context=None, prices={}).completion_tokens == 250
+    assert worst_case(job(strategy, max_tokens=10), context=None, prices={}).completion_tokens == 80
 
 
 def test_the_models_context_bounds_what_the_request_does_not() -> None:
-    assert worst_case(job(Parallel(n=2)), context=50, price=None).completion_tokens == 100
+    assert worst_case(job(Parallel(n=2)), context=50, prices={}).completion_tokens == 100
 
 
 def test_without_any_bound_only_the_calls_are_known() -> None:
-    worst = worst_case(job(Parallel(n=2)), context=None, price=Price(completion=1.0))
+    worst = worst_case(job(Parallel(n=2)), context=None, prices={"m": Price(completion=1.0)})
     assert (worst.calls, worst.completion_tokens, worst.prompt_tokens, worst.usd) == (2, None, None, None)
 
 
 def test_a_price_by_the_hour_is_at_worst_that_of_the_whole_deadline() -> None:
-    worst = worst_case(job(Parallel(n=2), max_tokens=9), context=None, price=Price(gpu_hour=3_600.0))
+    worst = worst_case(job(Parallel(n=2), max_tokens=9), context=None, prices={"m": Price(gpu_hour=3_600.0)})
     assert worst.usd == 1.0
 
 

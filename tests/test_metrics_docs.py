@@ -76,6 +76,6 @@ def _outcome() -> Outcome:
             distinct_2=1.0,
             mean_copy_ratio=0.0,
         ),
-        cost=account([candidate], undrawn=0, calls=1, price=Price(completion=1.0), busy_s=0.0),
+        cost=account([candidate], undrawn=0, calls=1, model="m", prices={"m": Price(completion=1.0)}, busy_s=0.0),
         timing=Timing(total_ms=1.0, queue_ms=0.0, first_candidate_ms=1.0, gateway_ms=0.1),
     )

@@ -5,28 +5,53 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
+
 from app.candidates import Decision
 from app.parts import Part
 from app.tally import Tally, Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from app.candidates import Candidate
+    from app.candidates import Candidate, Question
+    from app.inquiry import Expense, Models
+
+
+class AggregatorTools(msgspec.Struct, frozen=True, kw_only=True):
+    """What an aggregator that asks models may use besides the candidates.
+
+    `examine` finds the answer, verdict and cluster of a candidate that the aggregator has written, which is to be
+    numbered `next_index` and to stand in `next_round`. `seed` is what everything random goes by.
+    """
+
+    question: Question
+    models: Models
+    examine: Callable[[Candidate], Awaitable[Candidate]]
+    next_index: int
+    next_round: int
+    seed: int
 
 
 class Aggregator(Part):
-    """Chooses among candidates; pure, so the same candidates give the same decision in every order of arrival.
+    """Chooses among candidates.
 
-    A subclass says how much a candidate's vote weighs (`weight`, at most 1) and, where it isn't the vote that
-    decides, in which order it prefers candidates (`order`) and when that can't change any more (`settled`).
+    A subclass says how much a candidate's vote weighs (`weight`) and, where it isn't the vote that decides, in which
+    order it prefers candidates (`order`) and when that can't change any more (`settled`). All of these are pure, so
+    the same candidates give the same decision in every order of arrival. One that needs a model overrides `choose`.
     """
 
     needs_score: ClassVar[bool] = False
     """Whether it is meaningless without a verifier that scores."""
 
-    heaviest: ClassVar[Weight] = 1
-    """The most that one vote can weigh."""
+    needs_outputs: ClassVar[bool] = False
+    """Whether it is meaningless without a verifier that runs programs on test inputs."""
+
+    considers_failed: ClassVar[bool] = False
+    """Whether candidates that a verifier failed compete, too: for one that weighs the verdicts itself."""
+
+    heaviest: ClassVar[Weight | None] = 1
+    """The most that one vote can weigh; None where nothing bounds it."""
 
     def weight(self, candidate: Candidate) -> Weight:  # noqa: ARG002 - subclasses look at it
         """Return the weight of this candidate's vote, in 0..1."""
@@ -39,6 +64,23 @@ class Aggregator(Part):
     @abstractmethod
     def settled(self, pool: Sequence[Candidate], tally: Tally, waiting: Sequence[int]) -> bool:
         """Whether nothing that the candidates numbered `waiting` may turn out to be can change the winning answer."""
+
+    async def check(self, models: Models) -> None:
+        """Make sure that the models it asks are there, before anything is drawn. Raises one of `app.errors`."""
+
+    def expenses(self, prompt_tokens: int, candidate_tokens: int, draws: int) -> Sequence[Expense]:  # noqa: ARG002
+        """Return the most that one decision over `draws` candidates costs in calls of models, by model.
+
+        `prompt_tokens` is the length of the request's own messages, `candidate_tokens` that of the longest candidate.
+        """
+        return ()
+
+    async def choose(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:  # noqa: ARG002 - some ask
+        """Return the decision over `pool`, which must not be empty, asking models where that takes any.
+
+        Where they give no answer, something simpler decides, and the decision's `fallback` says so.
+        """
+        return self.decide(pool)
 
     def decide(self, pool: Sequence[Candidate]) -> Decision:
         """Return the decision over `pool`, which must not be empty."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from app.candidates import Candidate, Usage
+    from app.candidates import Candidate, Usage, Verdict
     from app.estimate import WorstCase
     from app.job import Job
     from app.outcome import Outcome
@@ -126,19 +126,24 @@ def candidate_row(candidate: Candidate, *, texts: bool) -> Json:
         "reason": candidate.failure.message if candidate.failure else candidate.rejection,
         "answer": candidate.answer.text if candidate.answer else None,
         "cluster": candidate.cluster,
-        "verdict": verdict and {"status": verdict.status, "score": verdict.score, "feedback": verdict.feedback},
+        "verdict": verdict and _verdict(verdict),
         "similarity_to_previous": _rounded(candidate.similarity_to_previous),
         "copy_ratio": _rounded(candidate.copy_ratio),
         "prompt_tokens": candidate.usage.prompt,
         "completion_tokens": candidate.usage.completion,
         "latency_ms": round(candidate.latency_ms, 1),
         "finish_reason": candidate.finish_reason,
+        "synthesized": candidate.synthesized,
     }
     if texts:
         row["text"] = candidate.reply.text
         row["thinking"] = candidate.reply.thinking or None
         row["tool_calls"] = [{"name": call.name, "arguments": call.arguments} for call in candidate.reply.tool_calls]
     return row
+
+
+def _verdict(verdict: Verdict) -> Json:
+    return {"status": verdict.status, "score": verdict.score, "feedback": verdict.feedback, "note": verdict.note}
 
 
 def progress(candidate: Candidate, *, back: int, draws: int) -> Json:

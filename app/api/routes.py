@@ -133,7 +133,7 @@ def _dry_run(service: Service, intake: Intake) -> Response:
     job = intake.job
     service.pool.pick(job.model)
     context = service.pool.models()[job.model].context
-    worst = worst_case(job, context=context, price=service.engine.prices.get(job.model))
+    worst = worst_case(job, context=context, prices=service.engine.prices)
     return _json(render.dry_run(job, worst))
 
 

@@ -19,6 +19,7 @@ from app.sampling import Sampling
 from app.stopping import AnyStopRule
 from app.stopping.decided import Decided
 from app.verifiers import AnyVerifier
+from app.verifiers.base import every
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,8 @@ class Strategy(Part):
     def _parts_fit(self) -> Self:
         if self.aggregator.needs_score and not self.verifiers:
             raise ValueError(f"aggregator {self.aggregator.name!r} needs a score: add a verifier to `verifiers`")
+        if self.aggregator.needs_outputs and not any(one.observes for one in every(self.verifiers)):
+            raise ValueError(f"aggregator {self.aggregator.name!r} compares what programs do: add a verifier `tests`")
         if 0 < self.draws < self.min_candidates:
             raise ValueError(f"min_candidates ({self.min_candidates}) is more than the strategy draws ({self.draws})")
         return self

@@ -75,15 +75,19 @@ class Metrics:
         for candidate in outcome.candidates:
             by_fate.setdefault((candidate.fate or Fate.FAILED).value, []).append(candidate)
         for fate, candidates in by_fate.items():
-            usage = sum((candidate.usage for candidate in candidates), Usage())
             self._child(self._candidates, *labels, fate).inc(len(candidates))
-            self._child(self._tokens, labels[0], "prompt", fate).inc(usage.prompt)
-            self._child(self._tokens, labels[0], "prompt_cached", fate).inc(usage.cached)
-            self._child(self._tokens, labels[0], "completion", fate).inc(usage.completion)
+            self._count_tokens(labels[0], sum((candidate.usage for candidate in candidates), Usage()), fate)
+        for model, usage in outcome.cost.beside.items():
+            self._count_tokens(model, usage, Fate.VERIFIER.value)
         names = {part.name for part in outcome.job.strategy.verifiers}
         verifier = names.pop() if len(names) == 1 else SEVERAL
         for status in (one.verdict.status for one in outcome.candidates if one.verdict):
             self._child(self._verdicts, verifier, status).inc()
+
+    def _count_tokens(self, model: str, usage: Usage, fate: str) -> None:
+        self._child(self._tokens, model, "prompt", fate).inc(usage.prompt)
+        self._child(self._tokens, model, "prompt_cached", fate).inc(usage.cached)
+        self._child(self._tokens, model, "completion", fate).inc(usage.completion)
 
     def _measure_diversity(self, outcome: Outcome, labels: tuple[str, str]) -> None:
         diversity = outcome.diversity

@@ -11,12 +11,14 @@ from app.candidates import Verdict
 from app.parts import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from app.answers.base import Extractor
     from app.answers.equivalence import Equivalence
     from app.candidates import Answer, AnswerKind, Candidate, Question
+    from app.inquiry import Expense, Models
     from app.offload import Offload
+    from app.sandbox.base import Sandbox
 
 MAX_GOLD_CHARACTERS = 10_000
 """The longest known answer that a request may bring along."""
@@ -25,11 +27,18 @@ PASS = Verdict(status="pass", score=1.0)
 
 
 class VerifierTools(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verifier may use besides the candidate."""
+    """What a verifier may use besides the candidate.
+
+    `models` are those that may be asked, `sandbox` runs programs that nobody trusts. `until` is when the verifier must
+    have ended, in the event loop's time: a moment before the run must.
+    """
 
     question: Question
     equivalence: Equivalence
     offload: Offload
+    models: Models
+    sandbox: Sandbox
+    until: float
 
 
 class Verifier(Part):
@@ -42,9 +51,37 @@ class Verifier(Part):
     reads_json: ClassVar[bool] = False
     """Whether it judges the reply as a JSON document, which then is the answer, too."""
 
+    observes: ClassVar[bool] = False
+    """Whether its verdicts bear `outputs`: what the candidate's program gave on test inputs."""
+
+    @property
+    def parts(self) -> Sequence[Verifier]:
+        """The verifiers that it is made of; empty for all that judge by themselves."""
+        return ()
+
+    async def check(self, tools: VerifierTools) -> None:
+        """Make sure that this server can do what the verifier needs, before anything is drawn.
+
+        Raises one of `app.errors`, whose message says what the request or the operator should change.
+        """
+
+    def expenses(self, prompt_tokens: int, candidate_tokens: int) -> Sequence[Expense]:  # noqa: ARG002 - judges look
+        """Return the most that judging one candidate costs in calls of models, by model.
+
+        `prompt_tokens` is the length of the request's own messages, `candidate_tokens` that of the longest candidate.
+        """
+        return ()
+
     @abstractmethod
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return the verdict on `candidate`, which came to an end."""
+
+
+def every(verifiers: Iterable[Verifier]) -> Iterator[Verifier]:
+    """Yield the verifiers and all that they are made of."""
+    for verifier in verifiers:
+        yield verifier
+        yield from every(verifier.parts)
 
 
 def failed(feedback: str) -> Verdict:

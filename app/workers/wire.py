@@ -90,6 +90,12 @@ class Chunk(msgspec.Struct):
     error: ErrorFields | str | None = None
 
 
+class Document(msgspec.Struct):
+    """An answer that is no stream, of which only the price is read here."""
+
+    usage: ChunkUsage | None = None
+
+
 class RawChoice(msgspec.Struct):
     """One choice of a chunk, its contents as the JSON that they came in: what is only handed on."""
 
@@ -107,6 +113,14 @@ class RawChunk(msgspec.Struct):
 
 _decode_chunk = msgspec.json.Decoder(Chunk).decode
 _decode_raw_chunk = msgspec.json.Decoder(RawChunk).decode
+
+
+def usage_of(document: bytes | bytearray) -> ChunkUsage:
+    """Return what a JSON answer says that it has cost; nothing where it doesn't say."""
+    try:
+        return msgspec.json.decode(document, type=Document).usage or ChunkUsage()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ChunkUsage()
 
 
 def raw_choices(payload: bytes) -> list[RawChoice]:

@@ -72,7 +72,9 @@ def outcome_of(
             distinct_2=0.5,
             mean_copy_ratio=0.0,
         ),
-        cost=account(candidates, undrawn=1, calls=3, price=Price(completion=1.0), busy_s=1.0),
+        cost=account(
+            candidates, undrawn=1, calls=3, model=job.model, prices={job.model: Price(completion=1.0)}, busy_s=1.0
+        ),
         timing=Timing(total_ms=100.0, queue_ms=0.5, first_candidate_ms=None, gateway_ms=3.14159),
     )
 
@@ -162,7 +164,7 @@ def test_each_candidate_is_listed_with_what_became_of_it() -> None:
         ("c1", "counted", None),
         ("c2", "failed", "broke off"),
     ]
-    assert rows[0]["verdict"] == {"status": "pass", "score": 1.0, "feedback": None}
+    assert rows[0]["verdict"] == {"status": "pass", "score": 1.0, "feedback": None, "note": None}
     assert (rows[1]["similarity_to_previous"], rows[2]["answer"], rows[2]["verdict"]) == (0.1235, None, None)
     assert "text" not in rows[0]
 

@@ -45,10 +45,9 @@ def board_of(aggregator: Aggregator, draws: int) -> Board:
 
 def answer_of(board: Board) -> tuple[str, object] | None:
     """Return what the board decides: the winner's cluster or, where it gives no answer, the winner itself."""
-    decision = board.decide()
-    if decision is None:
+    if not board.pool:
         return None
-    winner = decision.winner
+    winner = board.strategy.aggregator.decide(board.pool).winner
     return ("candidate", winner.id) if winner.cluster is None else ("cluster", winner.cluster)
 
 

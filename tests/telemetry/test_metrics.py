@@ -70,7 +70,9 @@ def outcome_of(
         fallback=None,
         stopped_by=stopped_by,
         diversity=diversity,
-        cost=account(candidates, undrawn=0, calls=4, price=price, busy_s=1.0),
+        cost=account(
+            candidates, undrawn=0, calls=4, model=job.model, prices={job.model: price} if price else {}, busy_s=1.0
+        ),
         timing=Timing(total_ms=250.0, queue_ms=0.0, first_candidate_ms=1.0, gateway_ms=2.0),
     )
 

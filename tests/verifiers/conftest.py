@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.answers.equivalence import Equivalence
-from app.candidates import Question
 from app.offload import Offload
-from app.verifiers.base import VerifierTools
+from tests.tools import verifier_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from app.verifiers.base import VerifierTools
 
 
 @pytest.fixture(scope="package")
@@ -27,6 +27,5 @@ def tools(runner: asyncio.Runner) -> Iterator[VerifierTools]:
         return Offload(preload=("math_verify", "app.verifiers"))
 
     offload = runner.run(opened())
-    question = Question(messages=[{"role": "user", "content": "How many?"}])
-    yield VerifierTools(question=question, equivalence=Equivalence(offload), offload=offload)
+    yield verifier_tools(offload)
     runner.run(offload.close())

@@ -7,14 +7,15 @@ import pytest
 from pydantic import ValidationError
 
 from app.answers.equivalence import Equivalence
-from app.candidates import Answer, Candidate, Question, Reply
+from app.candidates import Answer, Candidate, Reply
 from app.offload import Offload
-from app.verifiers.base import VerifierTools
 from app.verifiers.math import MathVerifier
 from app.verifiers.panel import judge_all
+from tests.tools import verifier_tools
 
 if TYPE_CHECKING:
     from app.candidates import Verdict
+    from app.verifiers.base import VerifierTools
 
 
 def candidate(text: str, answer: Answer | None = None) -> Candidate:
@@ -83,9 +84,7 @@ def test_an_answer_that_could_not_be_compared_is_an_error_and_never_a_fail(
 ) -> None:
     async def scenario() -> Verdict | None:
         async with Offload(**offload) as processes:
-            tools = VerifierTools(
-                question=Question(messages=[]), equivalence=Equivalence(processes, timeout_s=0.2), offload=processes
-            )
+            tools = verifier_tools(processes, equivalence=Equivalence(processes, timeout_s=0.2))
             return await judge_all([MathVerifier(answer="x+1")], candidate(text), tools)
 
     verdict = asyncio.run(scenario())

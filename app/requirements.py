@@ -1,0 +1,76 @@
+"""What the parts of a strategy need besides candidates: that it is there, and what it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.candidates import Ask
+from app.errors import InvalidRequestError, InvalidStrategyError, QuorumError, SandboxUnavailableError
+from app.price import Price
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from app.inquiry import Expense
+    from app.job import Job
+    from app.strategies.base import Strategy
+    from app.verifiers.base import VerifierTools
+
+FREE = Price()
+
+USUAL_CANDIDATE_TOKENS = 2_048
+"""The length that a candidate is taken to have, in reckoning what it costs to judge, where nothing bounds it."""
+
+
+async def check_parts(strategy: Strategy, tools: VerifierTools) -> None:
+    """Make sure that this server can do what the strategy's parts need, before anything is drawn.
+
+    Raises what is missing, as the request's mistake, with the path of the part that misses it.
+    """
+    for place, verifier in enumerate(strategy.verifiers):
+        try:
+            await verifier.check(tools)
+        except QuorumError as error:
+            raise _at(f"strategy.verifiers.{place}", error) from error
+    try:
+        await strategy.aggregator.check(tools.models)
+    except QuorumError as error:
+        raise _at("strategy.aggregator", error) from error
+
+
+def expenses(job: Job, candidate_tokens: int) -> tuple[Sequence[Expense], Sequence[Expense]]:
+    """Return the most that judging one candidate of the job costs, and the most that aggregating them all does."""
+    strategy = job.strategy
+    prompt = strategy.context.prompt_tokens(job.messages, Ask(), job.fields)
+    judging = [expense for one in strategy.verifiers for expense in one.expenses(prompt, candidate_tokens)]
+    return judging, strategy.aggregator.expenses(prompt, candidate_tokens, strategy.draws)
+
+
+def judging_costs(job: Job, prices: Mapping[str, Price]) -> tuple[int, float]:
+    """Return the most completion tokens, and US dollars, that judging one candidate takes.
+
+    Raises `InvalidRequestError` where a limit in money can't be kept, as the price of a model is unknown.
+    """
+    judging, aggregating = expenses(job, job.max_tokens or USUAL_CANDIDATE_TOKENS)
+    if job.strategy.budget.max_cost_usd is not None:
+        for model in (job.model, *_models(job, (*judging, *aggregating))):
+            if model not in prices:
+                raise InvalidRequestError(
+                    f"max_cost_usd can't be kept: the server knows no price of model {model!r}; leave it out",
+                    param="strategy.budget.max_cost_usd",
+                )
+    tokens = sum(expense.usage.completion for expense in judging)
+    usd = sum(prices.get(expense.model or job.model, FREE).of(expense.usage) for expense in judging)
+    return tokens, usd
+
+
+def _models(job: Job, spent: Sequence[Expense]) -> Iterator[str]:
+    return (expense.model or job.model for expense in spent)
+
+
+def _at(path: str, error: QuorumError) -> QuorumError:
+    """Return the error with its part's path; where the server lacks something, the strategy is one it can't run."""
+    if isinstance(error, SandboxUnavailableError):
+        return InvalidStrategyError(error.message, param=path)
+    error.param = f"{path}.{error.param}" if error.param else path
+    return error

@@ -1,0 +1,79 @@
+"""What verifiers and aggregators are given in tests that have no run around them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from app.answers.equivalence import Equivalence
+from app.candidates import Question, Reply, Usage
+from app.errors import InquiryError, ModelNotFoundError
+from app.inquiry import Said
+from app.offload import Offload
+from app.sandbox.absent import Absent
+from app.verifiers.base import VerifierTools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from app.inquiry import Inquiry
+
+
+class ScriptedModels:
+    """Models that say what `says` returns for an inquiry, and answer posts by `posted`; `asked` is what came.
+
+    A text is what the model says, an exception what it raises. `names` are the models that there are.
+    """
+
+    def __init__(
+        self,
+        says: Callable[[Inquiry], str | Exception] | None = None,
+        posted: Callable[[str, str, Mapping[str, object]], object] | None = None,
+        names: tuple[str, ...] = ("judge",),
+    ) -> None:
+        self.asked: list[Inquiry] = []
+        self._says = says
+        self._posted = posted
+        self._names = names
+
+    def check(self, model: str | None) -> None:
+        if model is not None and model not in self._names:
+            raise ModelNotFoundError(f"there is no model {model!r}", param="model")
+
+    async def ask(self, inquiry: Inquiry) -> Said:
+        await asyncio.sleep(0)
+        self.asked.append(inquiry)
+        said = self._says(inquiry) if self._says else InquiryError("nobody says anything")
+        if isinstance(said, Exception):
+            raise said
+        return Said(
+            reply=Reply(text=said),
+            finish_reason="stop",
+            worker="w0",
+            usage=Usage(prompt=10, completion=len(said.split())),
+            latency_ms=1.0,
+        )
+
+    async def post(self, model: str, path: str, body: Mapping[str, object]) -> bytes:
+        await asyncio.sleep(0)
+        answer = self._posted(model, path, body) if self._posted else InquiryError("nobody answers")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
+
+
+def verifier_tools(offload: Offload | None = None, **given: Any) -> VerifierTools:  # noqa: ANN401 - any of the tools
+    """Return tools that ask nobody and run nothing, but for what is given."""
+    offload = offload or Offload()
+    chosen: dict[str, Any] = {
+        "question": Question(messages=[{"role": "user", "content": "How many?"}]),
+        "equivalence": Equivalence(offload),
+        "offload": offload,
+        "models": ScriptedModels(),
+        "sandbox": Absent(),
+        "until": float("inf"),
+        **given,
+    }
+    return VerifierTools(**chosen)
