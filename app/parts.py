@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -24,6 +24,9 @@ class Part(BaseModel):
     """One named, parameterised piece of a strategy spec; a subclass that declares `type` can be named by requests."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    example: ClassVar[dict[str, object]] = {}
+    """Parameters for a first try: at least those that it can't do without."""
 
     @cached_property
     def name(self) -> str:
@@ -54,6 +57,11 @@ def variants(package: str, base: type[P]) -> tuple[type[P], ...]:
 def type_name(part: type[Part]) -> str:
     """Return the name by which requests call for this part."""
     return str(part.model_fields["type"].default)
+
+
+def example_of(part: type[Part]) -> dict[str, object]:
+    """Return the part as a request may write it: its name, and the parameters of its `example`."""
+    return {"type": type_name(part), **part.example}
 
 
 def named_union(parts: tuple[type[Part], ...]) -> Any:  # noqa: ANN401 - a type built at run time has no static type
