@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.candidates import Ask
+from app.confidence import confidence_of
 from app.diversity.measure import copy_ratio_of, similarity_to_previous
 from app.verifiers.panel import judge_all
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 class Assessor(msgspec.Struct, frozen=True, kw_only=True):
     """Assesses the candidates of one run.
 
+    `wants_logprobs`: the caller asked for log-probabilities, which otherwise have served when the confidence is known.
     `examine` looks at each candidate by itself and runs for many at once; `place` puts it among those that are
     back already, and is called for one after the other.
     """
@@ -33,10 +35,14 @@ class Assessor(msgspec.Struct, frozen=True, kw_only=True):
     tools: VerifierTools
     embedder: Embedder
     clusters: Clusters
+    wants_logprobs: bool = False
 
     async def examine(self, candidate: Candidate, ask: Ask) -> Candidate:
         """Return the candidate with its answer, its verdict and how much it is like earlier ones."""
         candidate = replace(candidate, answer=await self.strategy.answer.find(candidate.reply, self.question))
+        if candidate.logprobs and self.strategy.aggregator.top_logprobs:
+            kept = candidate.logprobs if self.wants_logprobs else ()
+            candidate = replace(candidate, confidence=await confidence_of(candidate.logprobs), logprobs=kept)
         if self.strategy.verifiers:
             candidate = replace(candidate, verdict=await judge_all(self.strategy.verifiers, candidate, self.tools))
         if ask.previous:

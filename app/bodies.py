@@ -61,7 +61,8 @@ class Drafter:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._fields = {name: value for name, value in job.fields.items() if name not in REWRITTEN}
+        kept = {name: value for name, value in job.fields.items() if name not in REWRITTEN}
+        self._fields = {**kept, **_logprobs(job)}
         self._limit_name = "max_completion_tokens" if "max_completion_tokens" in job.fields else "max_tokens"
         self._latest: Member | None = None
 
@@ -112,6 +113,13 @@ class Drafter:
         job, context = self._job, self._job.strategy.context
         encoded = msgspec.Raw(msgspec.json.encode(context.conversation(job.messages, ask)))
         return Conversation(json=encoded, tokens=context.prompt_tokens(job.messages, ask, job.fields))
+
+
+def _logprobs(job: Job) -> dict[str, object]:
+    """Return the fields that ask for as many log-probabilities as the caller and the aggregator want."""
+    wanted = job.strategy.aggregator.top_logprobs
+    asked = job.fields.get("top_logprobs")
+    return {"logprobs": True, "top_logprobs": max(wanted, asked if isinstance(asked, int) else 0)} if wanted else {}
 
 
 def conversation_key(ask: Ask) -> tuple[object, ...]:

@@ -110,6 +110,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[str, ...] = ()
 
 
+class Confidence(msgspec.Struct, frozen=True, kw_only=True):
+    """How sure the model was, from 0 up: the mean over all tokens, and that of the least sure passage (DeepConf)."""
+
+    mean: float
+    lowest_group: float
+
+
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why a candidate has no completion. `status` is the HTTP status where the worker gave one, else None."""
 
@@ -160,6 +167,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     rejection: str | None = None
     fate: Fate | None = None
     logprobs: tuple[bytes, ...] = ()
+    confidence: Confidence | None = None
     synthesized: bool = False
 
     @property

@@ -143,6 +143,7 @@ class Engine:
             ),
             embedder=self.embedder,
             clusters=Clusters(self.equivalence),
+            wants_logprobs=bool(job.fields.get("logprobs")),
         )
 
     def _limit(self, job: Job) -> tuple[float, str]:

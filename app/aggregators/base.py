@@ -41,20 +41,29 @@ class Aggregator(Part):
     the same candidates give the same decision in every order of arrival. One that needs a model overrides `choose`.
     """
 
-    needs_score: ClassVar[bool] = False
-    """Whether it is meaningless without a verifier that scores."""
-
     needs_outputs: ClassVar[bool] = False
     """Whether it is meaningless without a verifier that runs programs on test inputs."""
 
     considers_failed: ClassVar[bool] = False
     """Whether candidates that a verifier failed compete, too: for one that weighs the verdicts itself."""
 
-    heaviest: ClassVar[Weight | None] = 1
-    """The most that one vote can weigh; None where nothing bounds it."""
+    @property
+    def needs_score(self) -> bool:
+        """Whether it is meaningless without a verifier that scores."""
+        return False
+
+    @property
+    def top_logprobs(self) -> int:
+        """How many alternatives to each token it wants to see the log-probabilities of; 0 for none."""
+        return 0
+
+    @property
+    def heaviest(self) -> Weight | None:
+        """The most that one vote can weigh; None where nothing bounds it."""
+        return 1
 
     def weight(self, candidate: Candidate) -> Weight:  # noqa: ARG002 - subclasses look at it
-        """Return the weight of this candidate's vote, in 0..1."""
+        """Return the weight of this candidate's vote, at least 0."""
         return 1
 
     @abstractmethod

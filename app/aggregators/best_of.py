@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from app.aggregators.base import Aggregator, by_index
 
@@ -23,7 +23,10 @@ class BestOf(Aggregator):
 
     type: Literal["best_of"] = "best_of"
 
-    needs_score: ClassVar[bool] = True
+    @property
+    def needs_score(self) -> bool:
+        """It is."""
+        return True
 
     def order(self, pool: Sequence[Candidate], tally: Tally) -> tuple[list[Candidate], bool]:  # noqa: ARG002
         """Return the pool by score, then by index."""

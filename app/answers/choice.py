@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -28,6 +28,8 @@ class Choice(Extractor):
     An option's whole text stands for its letter. Options are those of `choices`, or else those that the question lists,
     or else A to J.
     """
+
+    example: ClassVar[dict[str, object]] = {"choices": ["10", "12", "15"]}
 
     type: Literal["choice"] = "choice"
     choices: _Options | None = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -37,6 +37,8 @@ class Regex(Extractor):
     The last 20,000 characters of a reply are searched, fewer under a pattern of more than 25 instructions. RE2 takes
     linear time to find one match but not to find all; so where there are more than 32, the last is sought by halving.
     """
+
+    example: ClassVar[dict[str, object]] = {"pattern": r"(\d+) apples"}
 
     type: Literal["regex"] = "regex"
     pattern: Annotated[str, AfterValidator(lambda pattern: _checked(pattern))] = Field(  # noqa: PLW0108 - defined below

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from app.aggregators import AGGREGATORS
+from app.aggregators.base import Aggregator
 from app.answers import EXTRACTORS
 from app.api.schemas import ChatRequest
-from app.parts import type_name
+from app.parts import example_of, type_name
 from app.stopping import STOP_RULES
 from app.strategies import STRATEGIES
 from app.verifiers import VERIFIERS
+from app.verifiers.math import MathVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +34,18 @@ KINDS: dict[str, Sequence[type[Part]]] = {
 
 
 def listing(selector: Selector) -> bytes:
-    """Return the JSON of every part by kind, with its schema, and of the presets as the specs that they stand for.
+    """Return the JSON of every part by kind, with its schema and an example, and of the presets, spelled out.
 
     Building it takes long, and it never changes: it is made once, at the start.
     """
     listed: dict[str, object] = {
         kind: [
-            {"type": type_name(part), "description": _first_line(part), "schema": part.model_json_schema()}
+            {
+                "type": type_name(part),
+                "description": _first_line(part),
+                "example": example(kind, part),
+                "schema": part.model_json_schema(),
+            }
             for part in members
         ]
         for kind, members in KINDS.items()
@@ -46,6 +53,27 @@ def listing(selector: Selector) -> bytes:
     presets = {name: spec.spec for name, spec in selector.presets.items()}
     default = selector.default.spec
     return msgspec.json.encode({"object": "list", **listed, "presets": presets, "default": default})
+
+
+def example(kind: str, part: type[Part]) -> dict[str, object]:
+    """Return a whole strategy, ready to be sent, in which the part has its place."""
+    written = example_of(part)
+    if kind == "strategies":
+        return written
+    if kind == "verifiers":
+        return {"type": "reject", "max_attempts": 2, "verifiers": [written]}
+    field = {"answers": "answer", "aggregators": "aggregator", "stop_rules": "stop"}[kind]
+    return {"type": "parallel", "n": 3, field: written, **_needed_by(part)}
+
+
+def _needed_by(part: type[Part]) -> dict[str, object]:
+    """Return what an aggregator can't do without: a verifier that scores, or one that runs programs."""
+    if not issubclass(part, Aggregator):
+        return {}
+    aggregator = part.model_validate(example_of(part))
+    if aggregator.needs_outputs:
+        return {"verifiers": [example_of(one) for one in VERIFIERS if one.observes][:1]}
+    return {"verifiers": [example_of(MathVerifier)]} if aggregator.needs_score else {}
 
 
 def describe_chat(document: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from app.candidates import Candidate, Usage, Verdict
+    from app.candidates import Candidate, Confidence, Usage, Verdict
     from app.estimate import WorstCase
     from app.job import Job
     from app.outcome import Outcome
@@ -127,6 +127,7 @@ def candidate_row(candidate: Candidate, *, texts: bool) -> Json:
         "answer": candidate.answer.text if candidate.answer else None,
         "cluster": candidate.cluster,
         "verdict": verdict and _verdict(verdict),
+        "confidence": candidate.confidence and _confidence(candidate.confidence),
         "similarity_to_previous": _rounded(candidate.similarity_to_previous),
         "copy_ratio": _rounded(candidate.copy_ratio),
         "prompt_tokens": candidate.usage.prompt,
@@ -144,6 +145,10 @@ def candidate_row(candidate: Candidate, *, texts: bool) -> Json:
 
 def _verdict(verdict: Verdict) -> Json:
     return {"status": verdict.status, "score": verdict.score, "feedback": verdict.feedback, "note": verdict.note}
+
+
+def _confidence(confidence: Confidence) -> Json:
+    return {"mean": _rounded(confidence.mean), "lowest_group": _rounded(confidence.lowest_group)}
 
 
 def progress(candidate: Candidate, *, back: int, draws: int) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,8 @@ class Hybrid(Strategy):
     A round of a chain sees its own chain only; a round of `widths` sees everything that came before it, so that
     `[1, 1, 6]` is two sequential rounds and then six parallel samples on top of them.
     """
+
+    example: ClassVar[dict[str, object]] = {"chains": 2, "rounds": 2}
 
     type: Literal["hybrid"] = "hybrid"
     chains: int | None = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ class Parallel(Strategy):
     With `wave`, so many are drawn at once, and the next wave only when all of the last are back: slower, and cheaper
     where a stop rule ends the run between waves.
     """
+
+    example: ClassVar[dict[str, object]] = {"n": 8}
 
     type: Literal["parallel"] = "parallel"
     n: int = Field(strict=True, ge=1, le=MAX_DRAWS, description="How many samples.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -37,6 +37,8 @@ class Reject(Strategy):
     The accepted candidates go to the aggregator; where there is none, all that were drawn, and the response says
     `accepted: false`.
     """
+
+    example: ClassVar[dict[str, object]] = {"max_attempts": 4, "verifiers": [{"type": "math", "answer": "12"}]}
 
     type: Literal["reject"] = "reject"
     max_attempts: int = Field(strict=True, ge=1, le=MAX_DRAWS, description="The most samples to draw.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class Sequential(Strategy):
     Models tend to copy what they see, so expect less exploration than from `parallel` unless verifiers feed back
     what is wrong (arXiv 2604.05868): `copy_ratio` and `similarity_to_previous` of the response tell.
     """
+
+    example: ClassVar[dict[str, object]] = {"rounds": 4}
 
     type: Literal["sequential"] = "sequential"
     rounds: int = Field(strict=True, ge=1, le=MAX_DRAWS, description="How many rounds.")

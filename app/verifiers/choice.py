@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
@@ -29,6 +29,8 @@ class ChoiceVerifier(Verifier):
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    example: ClassVar[dict[str, object]] = {"answer": "B"}
 
     type: Literal["choice"] = "choice"
     answer: Annotated[str, StringConstraints(max_length=100), AfterValidator(_bare)] = Field(

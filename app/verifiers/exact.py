@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -22,6 +22,8 @@ class ExactVerifier(Verifier):
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    example: ClassVar[dict[str, object]] = {"answer": "12"}
 
     type: Literal["exact"] = "exact"
     answer: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_GOLD_CHARACTERS)] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -24,6 +24,8 @@ class MathVerifier(Verifier):
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    example: ClassVar[dict[str, object]] = {"answer": "12"}
 
     type: Literal["math"] = "math"
     answer: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_GOLD_CHARACTERS)] = (

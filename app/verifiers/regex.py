@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -24,6 +24,8 @@ class RegexVerifier(Verifier):
 
     The syntax is that of RE2, which has no look-around and no back-references and searches in linear time.
     """
+
+    example: ClassVar[dict[str, object]] = {"pattern": r"\b12\b"}
 
     type: Literal["regex"] = "regex"
     pattern: str = Field(min_length=1, max_length=4_096, description="A regular expression in RE2's syntax.")

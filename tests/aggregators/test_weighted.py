@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from app.aggregators.weighted import Weighted
-from app.candidates import Candidate, Verdict
+from app.candidates import Candidate, Confidence, Verdict
+from app.strategies.parallel import Parallel
 
 
 def scored(index: int, cluster: int | None, score: float | None) -> Candidate:
@@ -49,3 +50,40 @@ def test_equal_weights_are_a_tie_whatever_order_they_are_summed_in() -> None:
 def test_a_weight_outside_of_0_to_1_is_refused(unscored: float) -> None:
     with pytest.raises(ValidationError, match="unscored"):
         Weighted(unscored=unscored)
+
+
+def sure(index: int, cluster: int, mean: float, lowest: float) -> Candidate:
+    confidence = Confidence(mean=mean, lowest_group=lowest)
+    return Candidate(index=index, finish_reason="stop", cluster=cluster, confidence=confidence)
+
+
+def test_a_vote_can_weigh_what_the_model_was_sure_of() -> None:
+    pool = [sure(0, 0, 3.0, 0.5), sure(1, 0, 3.0, 0.5), sure(2, 1, 5.0, 2.0)]
+    assert Weighted(by="mean_confidence").decide(pool).winner.id == "c0"
+    decision = Weighted(by="lowest_group_confidence").decide(pool)
+    assert (decision.winner.id, decision.votes, decision.of, decision.fallback) == ("c2", 2.0, 3.0, None)
+
+
+def test_confidence_needs_no_verifier_and_asks_for_log_probabilities() -> None:
+    spec = {"n": 3, "aggregator": {"type": "weighted", "by": "mean_confidence", "alternatives": 7}}
+    aggregator = Parallel.model_validate(spec).aggregator
+    assert (aggregator.top_logprobs, aggregator.needs_score, aggregator.heaviest) == (7, False, None)
+    assert (Weighted().top_logprobs, Weighted().heaviest) == (0, 1)
+
+
+def test_where_no_vote_has_a_weight_of_its_own_each_has_one_and_it_is_told() -> None:
+    for by, told in (("score", "no candidate has a score"), ("mean_confidence", "no log-probabilities")):
+        decision = Weighted.model_validate({"by": by}).decide(
+            [scored(0, 0, None), scored(1, 1, None), scored(2, 1, None)]
+        )
+        assert (decision.winner.id, decision.votes, decision.of) == ("c1", 2, 3)
+        assert decision.fallback is not None
+        assert told in decision.fallback
+        assert decision.aggregator == "weighted"
+
+
+def test_unbounded_weights_settle_nothing_before_all_are_there() -> None:
+    aggregator = Weighted(by="mean_confidence")
+    pool = [sure(0, 0, 9.0, 9.0), sure(1, 0, 9.0, 9.0)]
+    assert not aggregator.settled(pool, aggregator.count(pool), [2])
+    assert aggregator.settled(pool, aggregator.count(pool), [])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from hypothesis import given
@@ -35,8 +35,14 @@ CANDIDATES = st.builds(
 )
 
 
+class Observing(ExactVerifier):
+    """Stands for one that runs programs, which some aggregators can't do without."""
+
+    observes: ClassVar[bool] = True
+
+
 def board_of(aggregator: Aggregator, draws: int) -> Board:
-    strategy = Parallel(n=draws, aggregator=aggregator, verifiers=(ExactVerifier(answer="42"),), stop=Decided())
+    strategy = Parallel(n=draws, aggregator=aggregator, verifiers=(Observing(answer="42"),), stop=Decided())
     job = Job(
         run_id="run_1", model="m", messages=[], strategy=strategy, selected_by="body", arrived=0.0, deadline_s=1.0
     )

@@ -38,6 +38,8 @@ class JsonSchemaVerifier(Verifier):
 
     reads_json: ClassVar[bool] = True
 
+    example: ClassVar[dict[str, object]] = {"schema": {"type": "object", "required": ["apples"]}}
+
     type: Literal["json_schema"] = "json_schema"
     definition: Annotated[Schema, AfterValidator(_checked)] = Field(
         alias="schema", description="A JSON Schema of draft 2020-12."
