@@ -30,13 +30,14 @@ if TYPE_CHECKING:
     from app.offload import Offload
     from app.outcome import Outcome
     from app.price import Price
+    from app.sandbox.base import Sandbox
     from app.workers.client import Client
     from app.workers.pool import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Executes jobs. Holds what all runs share: the workers, the processes for heavy work, and the prices."""
+    """Executes jobs. Holds what all runs share: workers, processes for heavy work, the sandbox, and prices."""
 
     pool: Pool
     client: Client
@@ -44,6 +45,7 @@ class Engine:
     equivalence: Equivalence
     embedder: Embedder
     prices: Mapping[str, Price]
+    sandbox: Sandbox
 
     async def execute(self, job: Job, observer: Observer) -> Outcome:
         """Run the job to its answer.
