@@ -9,16 +9,26 @@ import msgspec
 
 from app.answers.equivalence import Equivalence
 from app.candidates import Question, Reply, Usage
-from app.errors import InquiryError, ModelNotFoundError
+from app.errors import InquiryError, ModelNotFoundError, SandboxUnavailableError
 from app.inquiry import Said
 from app.offload import Offload
-from app.sandbox.absent import Absent
 from app.verifiers.base import VerifierTools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from app.inquiry import Inquiry
+    from app.sandbox.base import Ended, Program
+
+
+class NoSandbox:
+    """A sandbox that runs nothing."""
+
+    async def check(self) -> None:
+        raise SandboxUnavailableError("there is no sandbox here")
+
+    async def run(self, program: Program) -> Ended:
+        raise SandboxUnavailableError(f"there is no sandbox here to run {program.command} in")
 
 
 class ScriptedModels:
@@ -72,7 +82,7 @@ def verifier_tools(offload: Offload | None = None, **given: Any) -> VerifierTool
         "equivalence": Equivalence(offload),
         "offload": offload,
         "models": ScriptedModels(),
-        "sandbox": Absent(),
+        "sandbox": NoSandbox(),
         "until": float("inf"),
         **given,
     }
