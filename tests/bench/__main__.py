@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from tests.bench.figures import Plan
+from tests.bench.humaneval import RECORDED
 from tests.bench.measure import measure
 from tests.bench.processes import BARE, GATEWAY, StartError
-from tests.bench.report import markdown
+from tests.bench.report import machine, markdown
+from tests.bench.selecting import measure_selecting
+from tests.bench.verifying import measure_verifying
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.bench.figures import Results
 
@@ -26,19 +29,51 @@ if TYPE_CHECKING:
 def main() -> None:
     """Measure and print; the exit status is 1 where a request failed."""
     options = _arguments().parse_args()
-    gateway: tuple[str, ...] = BARE if options.gateway == "bare" else tuple(shlex.split(options.gateway))
-    plan = Plan.tiny() if options.tiny else Plan()
+    tables = [f"Measured on {machine()}."]
+    failures = 0
     try:
-        results = uvloop.run(_measure(plan, gateway))
+        for part in options.part or PARTS:
+            text, failed = PARTS[part](options)
+            tables.append(text)
+            failures += failed
     except StartError as error:
         sys.exit(str(error))
     except asyncio.CancelledError:
         sys.exit(128 + signal.SIGTERM)
-    text = markdown(results, plan.connections)
+    text = "\n\n".join(tables)
     sys.stdout.write(text)
     if options.markdown:
         options.markdown.write_text(text, encoding="utf-8")
-    sys.exit(1 if results.failures else 0)
+    sys.exit(1 if failures else 0)
+
+
+def _gateway(options: argparse.Namespace) -> tuple[str, int]:
+    """Measure the gateway's own speed and memory; return the tables, and how many requests failed."""
+    gateway: tuple[str, ...] = BARE if options.gateway == "bare" else tuple(shlex.split(options.gateway))
+    plan = Plan.tiny() if options.tiny else Plan()
+    results = uvloop.run(_measure(plan, gateway))
+    return markdown(results, plan.connections), len(results.failures)
+
+
+def _verifying(options: argparse.Namespace) -> tuple[str, int]:
+    """Measure the verifying of programs."""
+    found = measure_verifying(_say, starts=5, requests=1) if options.tiny else measure_verifying(_say)
+    return found.markdown(), 0
+
+
+def _selecting(options: argparse.Namespace) -> tuple[str, int]:
+    """Measure what selects the right program, where the recorded ones are at hand."""
+    if not RECORDED.exists():
+        return f"**Selecting programs**: left out, as {RECORDED.name} is not at hand.\n", 0
+    found = measure_selecting(_say, problems=1, programs=10) if options.tiny else measure_selecting(_say)
+    return found.markdown(), 0
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], tuple[str, int]]] = {
+    "gateway": _gateway,
+    "verifying": _verifying,
+    "selecting": _selecting,
+}
 
 
 async def _measure(plan: Plan, gateway: Sequence[str]) -> Results:
@@ -55,6 +90,9 @@ def _say(text: str) -> None:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--part", action="append", choices=PARTS, help="what to measure, by default everything; may be repeated"
+    )
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     parser.add_argument("--tiny", action="store_true", help="one short round of everything: shows that it runs")
     parser.add_argument(

@@ -37,7 +37,6 @@ MEMORY = """\
 def markdown(results: Results, connections: int) -> str:
     """Return all tables, each with what it shows and the target that the gateway is held against."""
     sections = (
-        f"Measured on {machine()}.",
         THROUGHPUT.format(connections=connections),
         _throughput(results.throughput),
         OWN_TIME,
@@ -66,7 +65,7 @@ def machine() -> str:
 
 def _throughput(found: Sequence[Throughput]) -> str:
     bare = {line.strategy: line for line in found if line.target == "bare loop"}
-    return _table(
+    return table(
         ("strategy", "target", "requests/s", "p50 ms", "p99 ms", "CPU ms a request", "of bare loop"),
         (
             (
@@ -88,7 +87,7 @@ def _share(shares: Sequence[float]) -> str:
 
 
 def _own_time(found: Sequence[OwnTime]) -> str:
-    return _table(
+    return table(
         ("target", "request p50", "upstream p50", "outside", "reported p50", "reported p99"),
         (
             (
@@ -105,7 +104,7 @@ def _own_time(found: Sequence[OwnTime]) -> str:
 
 
 def _token_cost(found: Sequence[TokenCost]) -> str:
-    return _table(
+    return table(
         ("tokens", "target", "streamed", "CPU s a million", "wanted s"),
         (
             (
@@ -121,7 +120,7 @@ def _token_cost(found: Sequence[TokenCost]) -> str:
 
 
 def _memory(found: Sequence[Memory]) -> str:
-    return _table(
+    return table(
         ("target", "requests", "calls upstream", "before MiB", "peak MiB", "a request KiB", "after MiB"),
         (
             (
@@ -143,7 +142,8 @@ def _failures(failures: Sequence[str]) -> str:
     return f"Requests that failed: {len(failures)}.{first}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table with its columns aligned."""
     listed = [header, *rows]
     widths = [max(len(row[column]) for row in listed) for column in range(len(header))]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in listed]
