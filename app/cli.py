@@ -48,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     serve_command.set_defaults(run=serve)
 
     demo_command = commands.add_parser("demo", help="ask a real model a few questions under every strategy")
+    demo_command.add_argument(
+        "--programs", action="store_true", help="let it write small functions instead, verified by hidden tests"
+    )
     demo_command.set_defaults(run=demo)
 
     version_command = commands.add_parser("version", help="print the version")
@@ -92,11 +95,11 @@ def spare_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def demo(_options: argparse.Namespace) -> int:
+def demo(options: argparse.Namespace) -> int:
     """Run the demo; succeeds only if every strategy did."""
-    from app.demo import run_demo  # noqa: PLC0415 - only the demo needs it
+    from app.demo import run_demo, run_programs_demo  # noqa: PLC0415 - only the demo needs it
 
-    return run_demo()
+    return run_programs_demo() if options.programs else run_demo()
 
 
 def print_version(_options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ import structlog
 from pydantic import AnyHttpUrl
 from rich.console import Console
 
-from app.demo import run_demo, table
+from app.demo import programs, run_demo, side_by_side, table
 from app.demo.answered import AccountError, Answered
 from app.demo.asking import Asker, AskError, served_model
 from app.demo.interrupt import Interrupt
@@ -226,6 +226,29 @@ def test_an_interrupted_demo_raises_keyboard_interrupt_once_the_server_has_ended
         run_demo(questions=Interrupting(QUESTIONS))
 
 
+def test_programs_are_told_by_their_tests_and_the_strategies_summed_up_side_by_side() -> None:
+    told = Ask(question=programs.TASKS[0], way=programs.WAYS[0])
+    verdict: Json = {"status": "pass", "score": 1.0, "note": "public 1/1, hidden 3/3\nmore"}
+    failed: Json = {"status": "fail", "score": 0.5, "note": None}
+    rows = [
+        Answered.read(told, _account(verdict=verdict)),
+        Answered.read(Ask(question=programs.TASKS[1], way=programs.WAYS[0]), _account(verdict=failed, accepted=False)),
+    ]
+    lines = _printed(side_by_side.by_task(rows), 100).splitlines()
+    assert "public 1/1, hidden 3/3" in lines[2]
+    assert lines[2].split()[-5:] == ["2", "0.60", "0.00", "159", "2.7"]
+    (total,) = _printed(side_by_side.totals(rows, programs.WAYS), 100).splitlines()[2:]
+    assert total.split("  ")[0] == programs.WAYS[0].name
+    assert total.split()[-8:] == ["1", "of", "2", "0.75", "4", "0.00", "318", "5.4"]
+
+
+def test_every_task_is_held_against_public_and_hidden_tests_under_every_way() -> None:
+    for ask in asks(programs.TASKS, programs.WAYS):
+        (verifier,) = _strategy(ask.body("m"))["verifiers"]  # type: ignore[misc]
+        assert verifier["public"]
+        assert verifier["hidden"]
+
+
 @pytest.mark.slow
 def test_a_real_run_prints_a_row_for_every_strategy(capsys: pytest.CaptureFixture[str]) -> None:
     status = run_demo(questions=[_short()])
@@ -281,7 +304,12 @@ def _strategy(body: Json) -> Json:
 
 
 def _account(
-    *, answer: str = "12", accepted: bool = True, similarity: float | None = 0.6015, fates: Json = FATES
+    *,
+    answer: str = "12",
+    accepted: bool = True,
+    similarity: float | None = 0.6015,
+    fates: Json = FATES,
+    verdict: Json | None = None,
 ) -> Json:
     """Return a `quorum` object as the server writes it, as far as the demo reads it."""
     return {
@@ -289,7 +317,10 @@ def _account(
         "diversity": {"distinct_answers": 4, "mean_pairwise_similarity": similarity, "mean_copy_ratio": 0.0},
         "cost": {"tokens": {"by_fate": fates}},
         "timing": {"total_ms": 2_700.0},
-        "candidates": [{"id": "c1", "answer": "4"}, {"id": "c0", "answer": answer}],
+        "candidates": [
+            {"id": "c1", "answer": "4", "fate": "counted", "verdict": None},
+            {"id": "c0", "answer": answer, "fate": "selected", "verdict": verdict},
+        ],
     }
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from app.demo.show import run_demo
+from app.demo.show import run_demo, run_programs_demo
 
-__all__ = ["run_demo"]
+__all__ = ["run_demo", "run_programs_demo"]

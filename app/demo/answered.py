@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ValidationError
 
+from app.candidates import Fate
 from app.errors import QuorumError
 
 if TYPE_CHECKING:
-    from app.candidates import Fate
     from app.demo.plan import Ask
 
 MILLISECONDS = 1_000
@@ -46,9 +46,17 @@ class _Timing(BaseModel):
     total_ms: float
 
 
+class _Verdict(BaseModel):
+    status: str
+    score: float | None
+    note: str | None
+
+
 class _Candidate(BaseModel):
     id: str
     answer: str | None
+    fate: str
+    verdict: _Verdict | None
 
 
 class Account(BaseModel):
@@ -105,12 +113,49 @@ class Answered:
     @property
     def copied(self) -> str:
         """The mean copy ratio."""
-        return f"{self.account.diversity.mean_copy_ratio:.2f}"
+        return f"{self.copy_ratio:.2f}"
 
     @property
     def seconds(self) -> str:
         """How long the run took."""
         return f"{self.account.timing.total_ms / MILLISECONDS:.1f}"
+
+    @property
+    def solved(self) -> bool:
+        """Whether the winner was accepted."""
+        return self.account.decision.accepted
+
+    @property
+    def score(self) -> float:
+        """The winner's score; 0 where it has none."""
+        verdict = self._winner.verdict
+        return (verdict.score if verdict else None) or 0.0
+
+    @property
+    def tests(self) -> str:
+        """What the verifier notes of the winner."""
+        verdict = self._winner.verdict
+        return (verdict.note or verdict.status).partition("\n")[0] if verdict else "-"
+
+    @property
+    def tries(self) -> int:
+        """How many candidates were drawn to their end."""
+        return sum(candidate.fate not in {Fate.CANCELLED, Fate.FAILED} for candidate in self.account.candidates)
+
+    @property
+    def copy_ratio(self) -> float:
+        """The mean copy ratio."""
+        return self.account.diversity.mean_copy_ratio
+
+    @property
+    def all_tokens(self) -> int:
+        """The generated tokens of all fates."""
+        return sum(self.account.cost.tokens.by_fate.values())
+
+    @property
+    def _winner(self) -> _Candidate:
+        winner = self.account.decision.winner
+        return next(candidate for candidate in self.account.candidates if candidate.id == winner)
 
     def tokens(self, fate: Fate) -> int:
         """Return the generated tokens of this fate."""

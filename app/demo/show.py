@@ -9,7 +9,7 @@ import httpx2
 import uvloop
 from rich.console import Console
 
-from app.demo import table
+from app.demo import programs, side_by_side, table
 from app.demo.asking import Asker, served_model
 from app.demo.interrupt import Interrupt
 from app.demo.plan import QUESTIONS, WAYS, asks
@@ -21,11 +21,16 @@ from app.settings import Settings
 from app.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from rich.console import RenderableType
 
     from app.demo.answered import Answered
     from app.demo.plan import Ask, Question, Way
     from app.demo.progress import Reporter
+
+    Page: TypeAlias = Callable[[Sequence[Answered], Sequence[Way]], Sequence[RenderableType]]
 
 PLAIN_WIDTH = 100
 """Columns where standard output is no terminal."""
@@ -35,9 +40,13 @@ TIMEOUT_S = 60.0
 
 
 def run_demo(
-    *, questions: Sequence[Question] = QUESTIONS, ways: Sequence[Way] = WAYS, settings: Settings | None = None
+    *,
+    questions: Sequence[Question] = QUESTIONS,
+    ways: Sequence[Way] = WAYS,
+    page: Page = table.page,
+    settings: Settings | None = None,
 ) -> int:
-    """Ask every question under every strategy and print the table; returns 0 if every run came to a full account.
+    """Ask every question under every strategy and print the `page`; returns 0 if every run came to a full account.
 
     Without `settings`, the server runs with the defaults, whatever the configuration says: the demo is the same
     everywhere. Raises KeyboardInterrupt on SIGINT or SIGTERM, once the server and its model have ended.
@@ -46,7 +55,7 @@ def run_demo(
     console = Console()
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
-    demo = Demo(console, questions, ways)
+    demo = Demo(console, questions, ways, page)
     interrupt = Interrupt()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -58,14 +67,20 @@ def run_demo(
     return 1 if demo.problems else 0
 
 
+def run_programs_demo() -> int:
+    """Let the model write small functions that are held against tests, under every strategy; returns as `run_demo`."""
+    return run_demo(questions=programs.TASKS, ways=programs.WAYS, page=side_by_side.page)
+
+
 class Demo:
     """One showing of the demo. `problems` says of each run that failed which it was, and why."""
 
-    def __init__(self, console: Console, questions: Sequence[Question], ways: Sequence[Way]) -> None:
+    def __init__(self, console: Console, questions: Sequence[Question], ways: Sequence[Way], page: Page) -> None:
         self.problems: list[str] = []
         self._console = console
         self._questions = questions
         self._ways = ways
+        self._page = page
         self._rows: list[Answered] = []
 
     async def run(self, settings: Settings, interrupt: Interrupt) -> None:
@@ -114,7 +129,7 @@ class Demo:
 
     def _print_end(self, model: str) -> None:
         show = self._console.print
-        for part in ("", table.results(self._rows), "", table.LEGEND, "", table.hints(self._ways), ""):
+        for part in (*self._page(self._rows, self._ways), ""):
             show(part, highlight=False)
         show(table.next_step(model), soft_wrap=True, markup=False, highlight=False)
         for problem in self.problems:

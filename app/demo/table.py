@@ -38,6 +38,11 @@ LEGEND = (
 )
 
 
+def page(rows: Sequence[Answered], ways: Sequence[Way]) -> Sequence[RenderableType]:
+    """Return what stands at the end: the table, what its columns are, and what to look at."""
+    return ("", results(rows), "", LEGEND, "", hints(ways))
+
+
 def asked(questions: Sequence[Question]) -> RenderableType:
     """Return the questions in full, each with the answer known to be right."""
     grid = Table.grid(padding=(0, 2))
