@@ -50,6 +50,7 @@ class View:
         return [
             *("--ro-bind", "/usr", "/usr"),
             *_merged(),
+            *("--perms", "0755", "--dir", "/etc"),
             *_words(("--ro-bind-try", path, path) for path in _ETC),
             *("--proc", "/proc", "--dir", "/dev"),
             *_words(("--dev-bind", f"/dev/{name}", f"/dev/{name}") for name in _DEVICES),
