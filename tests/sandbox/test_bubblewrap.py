@@ -269,8 +269,9 @@ def test_without_bubblewrap_nothing_runs_and_the_message_says_what_to_install(
 
 
 BROKEN = {
-    "bwrap: Creating new namespace failed: Operation not permitted": "user namespaces are not allowed here",
+    "bwrap: Creating new namespace failed: Operation not permitted": "namespaces are not allowed here",
     "bwrap: setting up uid map: Permission denied": "user namespaces are not allowed here",
+    "bwrap: Can't mount proc on /newroot/proc: Operation not permitted": "masks parts of /proc",
     "bwrap: Unknown option --disable-userns": "0.8 or newer",
     "bwrap: Failed to make / slave: Operation not permitted": "lacks rights",
     "bwrap: Something new": "docs/sandbox.md",
@@ -286,7 +287,7 @@ def fake_bwrap(folder: Path, script: str) -> None:
 def test_a_bubblewrap_that_fails_is_explained(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, told: str
 ) -> None:
-    fake_bwrap(tmp_path, f"echo '{said}' >&2; exit 1")
+    fake_bwrap(tmp_path, f"cat >&2 <<'END'\n{said}\nEND\nexit 1")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(SandboxUnavailableError, match=told):
         uvloop.run(Bubblewrap(slots=1).check())
