@@ -36,7 +36,7 @@ def used(init: int) -> Usage:
 def _held(status: str) -> int:
     """Return the bytes that one process holds and no file on a disk backs; 0 where it has ended."""
     try:
-        with open(status, encoding="ascii", errors="replace") as lines:  # noqa: PTH123 - many times a second
-            return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:")))
+        with open(status, "rb") as lines:  # noqa: PTH123 - many times a second
+            return sum(1024 * int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
     except OSError:
         return 0
