@@ -14,7 +14,8 @@
       │    └─ NoWorkerError          503 no_worker
       ├─ DeadlineExceededError   504 deadline_exceeded
       ├─ SandboxError            500 sandbox_failed: a program could not be run, whatever it is
-      │    └─ SandboxUnavailableError    there is nothing here that can isolate a program
+      │    ├─ SandboxUnavailableError    there is nothing here that can isolate a program
+      │    └─ SandboxBusyError           503 overloaded: too many programs wait for their turn
       ├─ InquiryError            a model was asked beside the candidates, and there is no answer: seen by verifiers and
       │                          aggregators, which make a verdict or a fallback of it
       └─ CandidateError          one candidate's failure; siblings go on, so it never reaches a client as such
@@ -149,6 +150,13 @@ class SandboxUnavailableError(SandboxError):
     """Programs can't be isolated on this server, so none is run; the message says what is missing."""
 
     code = "sandbox_unavailable"
+
+
+class SandboxBusyError(SandboxError):
+    """Too many programs wait for a sandbox already."""
+
+    status = 503
+    code = "overloaded"
 
 
 class InquiryError(QuorumError):

@@ -21,17 +21,22 @@ from app.diversity.embedding import WordLlamaEmbedder
 from app.engine import Engine
 from app.errors import QuorumError
 from app.offload import Offload
-from app.sandbox.absent import Absent
+from app.sandbox.ceilings import Ceilings
+from app.sandbox.opening import open_sandbox
 from app.store.memory import MemoryRunStore
 from app.telemetry.metrics import Metrics
 from app.workers.client import AioHttpClient
+from app.workers.cpus import usable_cpus
 from app.workers.embedded import EmbeddedWorker
 from app.workers.pool import Pool
 from app.workers.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from contextlib import AbstractAsyncContextManager
 
+    from app.sandbox.base import Sandbox
+    from app.settings import Sandbox as SandboxSettings
     from app.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
@@ -88,8 +93,8 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         offload=offload,
         equivalence=Equivalence(offload),
         embedder=embedder,
-        sandbox=Absent(),
         prices=settings.prices,
+        sandbox=await stack.enter_async_context(sandbox_of(settings.sandbox)),
     )
     return Service(
         catalogue=catalogue.listing(selector),
@@ -111,6 +116,18 @@ async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worke
     embedded = EmbeddedWorker(model_path=own.model, parallel=own.slots, context=own.context)
     await stack.enter_async_context(embedded)
     return [Worker(id="embedded", locate=lambda: embedded.url)]
+
+
+def sandbox_of(settings: SandboxSettings) -> AbstractAsyncContextManager[Sandbox]:
+    """Return the sandbox that is configured, for as long as the server runs."""
+    return open_sandbox(
+        url=str(settings.url) if settings.url else None,
+        slots=settings.slots or usable_cpus(),
+        max_waiting=settings.max_waiting,
+        python=settings.python,
+        read_only=settings.read_only,
+        ceilings=Ceilings(wall_s=settings.max_time_limit_s, memory_mb=settings.max_memory_mb),
+    )
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:

@@ -85,6 +85,31 @@ class Runs(Section):
     max_bytes: int = Field(default=64 * MIB, ge=0)
 
 
+class Sandbox(Section):
+    """Where programs that nobody trusts run, and the most that they get there; `slots` run at once."""
+
+    url: AnyHttpUrl | None = None
+    slots: int | None = Field(default=None, ge=1, le=1_024)
+    max_waiting: int = Field(default=1_024, ge=0)
+    python: Path | None = None
+    read_only: Annotated[tuple[Path, ...], NoDecode] = ()
+    max_time_limit_s: float = Field(default=60.0, gt=0.0, le=3_600.0)
+    max_memory_mb: int = Field(default=1_024, ge=32)
+
+    @field_validator("read_only", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        return split_commas(value)
+
+    @field_validator("python", "read_only")
+    @classmethod
+    def _absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
+        paths = value if isinstance(value, tuple) else () if value is None else (value,)
+        if relative := [str(path) for path in paths if not path.is_absolute()]:
+            raise ValueError(f"{relative[0]!r} is no absolute path")
+        return value
+
+
 class Settings(BaseSettings):
     """All of the configuration."""
 
@@ -107,11 +132,12 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     runs: Runs = Runs()
+    sandbox: Sandbox = Sandbox()
 
     @field_validator("workers", "api_keys", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        return split_commas(value)
 
     @field_validator("workers")
     @classmethod
@@ -184,6 +210,11 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     known = {CONFIG_VARIABLE, *(f"QUORUM_{name.upper()}" for name in Settings.model_fields)}
     ours = (name for name in environment if name.upper().startswith("QUORUM_"))
     return sorted(name for name in ours if name.upper().partition("__")[0] not in known)
+
+
+def split_commas(value: object) -> object:
+    """Return the parts of a text between its commas, as lists are written in the environment."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def is_loopback(host: str) -> bool:

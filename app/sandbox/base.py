@@ -10,13 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PYTHON = "{python}"
-"""Stands, as the first word of a command, for the sandbox's own Python, isolated and without third-party packages."""
+"""Stands, as the first word of a command, for the sandbox's own Python, isolated and without third-party packages.
+
+Its flags are `-I -S -B`: the directory of the program is not among those that it imports from, unless the program adds
+it.
+"""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one program may take: seconds of wall-clock time, MiB of memory, processes, and bytes that it prints.
 
-    `output_bytes` bounds standard output and standard error each.
+    `memory_mb` bounds the address space of each process and what all of them hold together, files in /tmp included.
+    `processes` counts threads too; `output_bytes` bounds standard output and standard error each. What goes beyond the
+    server's own ceilings (`sandbox.max_time_limit_s`, `sandbox.max_memory_mb`) is lowered to them.
     """
 
     wall_s: float = 10.0
@@ -28,7 +34,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """One program to run, in an empty directory that holds its `files` by name and nothing else.
 
-    `command` is a list of words, never a shell's line; names of files in it are relative to that directory.
+    `command` is a list of words, never a shell's line; names of files in it are relative to that directory. Files may
+    stand in directories (`tests/data.txt`), and can be changed and executed.
     """
 
     command: Sequence[str]
@@ -42,7 +49,9 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
     `how`: it `exited` by itself, with status `code`; a signal ended it (`killed`: a crash, or a limit of the kernel's);
     it `timed_out`; or it printed more than it may (`too_much_output`). `code` is None but where it exited. `seconds`
-    are of wall-clock time.
+    are of wall-clock time. A status of 129 to 192 is taken for a signal's, as a shell gives it; a command that is there
+    but can't be executed exits with 126 or 127. A program that was killed for its memory has a last line on standard
+    error that says so.
     """
 
     how: Literal["exited", "killed", "timed_out", "too_much_output"]
@@ -63,6 +72,7 @@ class Sandbox(Protocol):
         """Run a program to its end; waits while too many run already. Cancelling it ends the program.
 
         Whatever the program does is in the value returned. Raises `SandboxUnavailableError` where it could not be
-        isolated, so that it was not run, and `SandboxError` where the sandbox itself failed.
+        isolated, so that it was not run, `SandboxBusyError` where too many wait already, and `SandboxError` where the
+        sandbox itself failed, or holds no such command. Once it has returned or raised, nothing of the program lives.
         """
         ...

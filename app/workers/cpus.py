@@ -15,9 +15,14 @@ def default_threads() -> int:
     process, the gateway among them, costs far more than it uses: on two CPUs with a load of 3, two threads took
     3 to 16 s for what one did in 0.7 s; left alone, two are 1.6 times as fast as one.
     """
+    return max(1, usable_cpus() - 1)
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use, at least one: those that a container's limit leaves it."""
     affinity = getattr(os, "sched_getaffinity", None)
     cpus = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    return max(1, min(cpus, cpu_quota() or cpus) - 1)
+    return min(cpus, cpu_quota() or cpus)
 
 
 def cpu_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:

@@ -1,0 +1,43 @@
+"""What the kernel itself holds a program to, and its place in the line for the CPU and for the OOM killer."""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.sandbox.view import SCRATCH_BYTES
+
+if TYPE_CHECKING:
+    from app.sandbox.base import Limits
+
+OPEN_FILES = 64
+_NICENESS = 10
+_FIRST_TO_GO = "1000"
+
+
+def confine(pid: int, limits: Limits, *, handed: int, count_processes: bool) -> None:
+    """Put a process and all that it will start under its limits, at low priority.
+
+    `handed` descriptors are passed to it beside those that it may open. `count_processes` is False where the number of
+    processes must not be limited yet, because the user that `pid` runs as has others. CPU time is bounded only for
+    the case that nobody is left to look at the clock: every CPU, for as long as the program may take.
+    """
+    memory = limits.memory_mb * 2**20
+    cpu_s = math.ceil(limits.wall_s) * (os.cpu_count() or 1) + 1
+    rlimits = {
+        resource.RLIMIT_AS: memory,
+        resource.RLIMIT_CPU: cpu_s,
+        resource.RLIMIT_FSIZE: SCRATCH_BYTES,
+        resource.RLIMIT_NOFILE: OPEN_FILES + handed,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    if count_processes:
+        rlimits[resource.RLIMIT_NPROC] = limits.processes
+    for kind, most in rlimits.items():
+        resource.prlimit(pid, kind, (most, most))
+    os.setpriority(os.PRIO_PROCESS, pid, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+    Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
