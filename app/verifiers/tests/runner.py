@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from app.verifiers.tests.jobs import job
 from app.verifiers.tests.outcomes import not_run, outcome
@@ -41,11 +41,15 @@ class Runner:
 
     async def outcomes(self, cases: Sequence[AnyCase]) -> list[Outcome]:
         """Return what came of the tests, in their order. Raises `SandboxError` where one could not be run."""
+        tasks = list[asyncio.Task[Outcome]]()
+        failed = list[Exception]()
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._outcome(case)) for case in cases]
-        except ExceptionGroup as errors:
-            raise _first(cast("ExceptionGroup[Exception]", errors)) from errors
+                tasks += [group.create_task(self._outcome(case)) for case in cases]
+        except* Exception as errors:  # noqa: BLE001 - raised again, without the group
+            failed += errors.exceptions[:1]
+        if failed:
+            raise failed[0]
         return [task.result() for task in tasks]
 
     async def _outcome(self, case: AnyCase) -> Outcome:
@@ -64,9 +68,3 @@ async def _judged(todo: Job, ended: Ended) -> Outcome:
     if len(ended.stdout) <= _INLINE_BYTES:
         return outcome(todo, ended)
     return await asyncio.to_thread(outcome, todo, ended)
-
-
-def _first(errors: ExceptionGroup[Exception]) -> Exception:
-    """Return the first error of a group, which may be a group itself."""
-    error = errors.exceptions[0]
-    return _first(error) if isinstance(error, ExceptionGroup) else error
