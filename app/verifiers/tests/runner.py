@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app.verifiers.tests.jobs import job
-from app.verifiers.tests.outcomes import not_run, outcome
+from app.verifiers.tests.outcomes import Outcome, not_run, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from app.sandbox.base import Ended, Sandbox
     from app.verifiers.tests.cases import AnyCase
     from app.verifiers.tests.jobs import Job, Manner
-    from app.verifiers.tests.outcomes import Outcome
 
 SIDE_BY_SIDE = 8
 """Tests of one candidate that run, or wait for the sandbox, at the same time, so that others get their turn."""

@@ -101,11 +101,11 @@ def same(value: Value, expected: object) -> bool:
 def _same_number(value: float, expected: float) -> bool:
     if value == expected or not (isinstance(value, float) or isinstance(expected, float)):
         return value == expected
-    if math.isnan(value):
-        return math.isnan(expected)
-    if max(abs(value), abs(expected)) > _BIG:
+    try:
+        both_nan = math.isnan(value) and math.isnan(expected)
+        return both_nan or math.isclose(value, expected, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
+    except OverflowError:  # an integer beyond all floats
         return False
-    return math.isclose(value, expected, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
 
 
 def _same_members(values: dict[str, Value], expected: dict[str, object]) -> bool:
