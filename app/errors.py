@@ -152,18 +152,18 @@ class SandboxUnavailableError(SandboxError):
     code = "sandbox_unavailable"
 
 
-class InquiryError(QuorumError):
-    """A judge, or another model that was asked beside the candidates, gave no answer; the message says why."""
-
-    status = 502
-    code = "inquiry_failed"
-
-
 class SandboxBusyError(SandboxError):
     """Too many programs wait for a sandbox already."""
 
     status = 503
     code = "overloaded"
+
+
+class InquiryError(QuorumError):
+    """A judge, or another model that was asked beside the candidates, gave no answer; the message says why."""
+
+    status = 502
+    code = "inquiry_failed"
 
 
 class CandidateError(QuorumError):

@@ -1,0 +1,137 @@
+"""The three kinds of tests that a request may bring along."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
+
+from app.verifiers.tests.values import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_DATA_CHARACTERS = 262_144
+"""The longest JSON of one test's arguments and expected value."""
+
+MAX_STREAM_CHARACTERS = 1_048_576
+"""The longest standard input, or expected standard output, of one test."""
+
+MAX_PROGRAM_CHARACTERS = 65_536
+"""The longest test program."""
+
+_MAX_LABEL = 200
+
+
+class _Case(BaseModel):
+    """One test. It is written as it was given: a field that was left out means something else than one that is null."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written = cast("dict[str, Any]", write(self))
+        return {name: value for name, value in written.items() if name in self.model_fields_set}
+
+    @property
+    def expects(self) -> bool:
+        """Whether there is something to pass; a test that expects nothing is only observed."""
+        return True
+
+
+class CallCase(_Case):
+    """Calls the candidate's function and compares what it returns with `expected`; without that it is only observed."""
+
+    kind: ClassVar[str] = "args"
+
+    args: tuple[JsonValue, ...] = Field(default=(), max_length=256, description="The arguments by position.")
+    kwargs: dict[str, JsonValue] = Field(default={}, max_length=256, description="The arguments by name.")
+    expected: JsonValue = Field(
+        default=None, description="The value to return; a list stands for a tuple or a set, too. Left out: any."
+    )
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> Self:
+        length = len(json.dumps([self.args, self.kwargs, self.expected]))
+        if length > MAX_DATA_CHARACTERS:
+            raise ValueError(f"a test's values may have {MAX_DATA_CHARACTERS} characters as JSON; these have {length}")
+        return self
+
+    @property
+    def expects(self) -> bool:
+        """Whether a value is expected, which may be null."""
+        return "expected" in self.model_fields_set
+
+    def call(self, name: str) -> str:
+        """Return the call as Python would write it, cut where that is long."""
+        named = [f"{key}={value!r}" for key, value in self.kwargs.items()]
+        return f"{name}({shortened(', '.join([*map(repr, self.args), *named]), _MAX_LABEL)})"
+
+
+class ProgramCase(_Case):
+    """Runs a test program behind the candidate's code; it is passed if the program comes to its end.
+
+    A program that defines a function `check` gets it called with the function to test, as HumanEval has it, unless it
+    calls it itself.
+    """
+
+    kind: ClassVar[str] = "program"
+
+    program: str = Field(
+        min_length=1, max_length=MAX_PROGRAM_CHARACTERS, description="Python that fails by raising, such as an assert."
+    )
+
+    @property
+    def leaves_check_to_caller(self) -> bool:
+        """Whether the program defines `check` and has no line that calls it."""
+        lines = self.program.splitlines()
+        return any(line.startswith("def check(") for line in lines) and not any(
+            line.startswith("check(") for line in lines
+        )
+
+
+class StdinCase(_Case):
+    """Runs the candidate's program with this standard input, and compares what it prints with `stdout`, if given."""
+
+    kind: ClassVar[str] = "stdin"
+
+    stdin: str = Field(default="", max_length=MAX_STREAM_CHARACTERS, description="What the program reads.")
+    stdout: str = Field(
+        default="",
+        max_length=MAX_STREAM_CHARACTERS,
+        description="What it must print; numbers count by value, white space at lines' ends not at all. Left out: any.",
+    )
+
+    @property
+    def expects(self) -> bool:
+        """Whether an output is expected, which may be empty."""
+        return "stdout" in self.model_fields_set
+
+
+def _kind(value: object) -> str:
+    """Return which kind of test this is, by the fields that only one kind has."""
+    if isinstance(value, _Case):
+        return cast("CallCase", value).kind
+    fields = cast("Mapping[str, object]", value) if isinstance(value, dict) else dict[str, object]()
+    if "program" in fields:
+        return ProgramCase.kind
+    return StdinCase.kind if "stdin" in fields or "stdout" in fields else CallCase.kind
+
+
+AnyCase: TypeAlias = CallCase | ProgramCase | StdinCase
+
+Case: TypeAlias = Annotated[
+    Annotated[CallCase, Tag("args")] | Annotated[ProgramCase, Tag("program")] | Annotated[StdinCase, Tag("stdin")],
+    Discriminator(_kind),
+]

@@ -1,0 +1,118 @@
+"""Finding the program in what a model wrote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.answers.reading.fences import fenced_blocks
+from app.verifiers.tests.pieces import Piece, unfenced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from app.answers.reading.fences import Block
+
+_PYTHON = frozenset({"py", "python", "python3", "py3", "pycon"})
+_NOT_CODE = frozenset({"text", "txt", "plaintext", "output", "console", "markdown", "md", "log", "shell-session"})
+_LANGUAGES = {
+    "js": ("javascript", "node", "nodejs"),
+    "mjs": ("javascript", "js", "node", "nodejs"),
+    "ts": ("typescript",),
+    "py": tuple(_PYTHON),
+    "rb": ("ruby",),
+    "rs": ("rust",),
+    "go": ("golang",),
+    "cc": ("cpp", "c++", "cxx"),
+    "cpp": ("c++", "cc", "cxx"),
+    "pl": ("perl",),
+    "sh": ("bash", "shell", "zsh"),
+    "hs": ("haskell",),
+    "kt": ("kotlin",),
+}
+"""What blocks may be tagged as, besides the ending of the file that holds them."""
+
+
+def find_python(text: str, entry_point: str | None) -> str | None:
+    """Return the Python program in `text`; None where there is none.
+
+    Of fenced blocks it is the last that defines the entry point, or else a function or a class, or else does anything;
+    what it needs and another block defines comes along, and nothing else of that block. Without a fence it is the code
+    between the lines of prose, chosen alike, which must define the entry point.
+    """
+    blocks = [block for block in fenced_blocks(text) if block.code.strip()]
+    if blocks:
+        pieces = [Piece(block.code) for block in _python_blocks(blocks)]
+        chosen = _chosen(pieces, entry_point)
+    else:
+        pieces = unfenced(text)
+        chosen = _chosen_unfenced(pieces, entry_point)
+    return None if chosen is None else _completed(pieces, chosen)
+
+
+def find_any(text: str, file: str) -> str | None:
+    """Return the program in `text` that belongs into a file of this name; None where there is none.
+
+    It is the last fenced block that is tagged with the file's language, or else the last that isn't tagged as text, or,
+    where nothing is fenced, the whole text.
+    """
+    blocks = [block for block in fenced_blocks(text) if block.code.strip()]
+    if not blocks:
+        return text.strip("\n") if text.strip() else None
+    ending = file.rpartition(".")[2].lower()
+    tags = {ending, *_LANGUAGES.get(ending, ())}
+    tagged = [block for block in blocks if block.language in tags]
+    programs = [block for block in blocks if block.language not in _NOT_CODE]
+    return (tagged or programs or blocks)[-1].code
+
+
+def _python_blocks(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks that may be Python: those that say so and those that say nothing, or else all but text."""
+    said = [block for block in blocks if block.language in _PYTHON or not block.language]
+    return said or [block for block in blocks if block.language not in _NOT_CODE]
+
+
+def _chosen(pieces: Sequence[Piece], entry_point: str | None) -> Piece | None:
+    groups = (
+        [piece for piece in pieces if entry_point and piece.defines(entry_point)],
+        [piece for piece in pieces if piece.defines_something],
+        [piece for piece in pieces if piece.acts],
+        [piece for piece in pieces if piece.module is None],
+    )
+    return next((group[-1] for group in groups if group), None)
+
+
+def _chosen_unfenced(pieces: Sequence[Piece], entry_point: str | None) -> Piece | None:
+    if entry_point is not None:
+        return next((piece for piece in reversed(pieces) if piece.defines(entry_point)), None)
+    defining = [piece for piece in pieces if piece.defines_something]
+    acting = [piece for piece in pieces if piece.acts]
+    return max(defining or acting, key=lambda piece: len(piece.code), default=None)
+
+
+def _completed(pieces: Sequence[Piece], chosen: Piece) -> str:
+    """Return the chosen piece with what it needs of the others, in their order.
+
+    A name is looked for in the pieces before it, the latest first, and then in those behind it.
+    """
+    place = next(number for number, piece in enumerate(pieces) if piece is chosen)
+    order = [*reversed(range(place)), *range(place + 1, len(pieces))]
+    taken: set[tuple[int, int]] = set()
+    wanted, known = set(chosen.needs), set[str]()
+    while wanted:
+        name = wanted.pop()
+        known.add(name)
+        for found in _definers(pieces, order, name):
+            taken.add(found)
+            wanted |= pieces[found[0]].definitions[found[1]].needs - known
+    before = [pieces[piece].definitions[n].source for piece, n in sorted(taken) if piece < place]
+    behind = [pieces[piece].definitions[n].source for piece, n in sorted(taken) if piece > place]
+    return "\n\n".join([*before, chosen.code, *behind])
+
+
+def _definers(pieces: Sequence[Piece], order: Sequence[int], name: str) -> Iterator[tuple[int, int]]:
+    """Yield where the name is defined: the last definition in the first piece of `order` that has one."""
+    for number in order:
+        places = [n for n, definition in enumerate(pieces[number].definitions) if name in definition.names]
+        if places:
+            yield number, places[-1]
+            return

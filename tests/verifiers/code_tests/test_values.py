@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import math
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.verifiers.tests.harness import Encoder, TooLargeError
+from app.verifiers.tests.values import MAX_OUTPUT, Bag, Opaque, Value, canonical, read_value, same, shown
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=20
+)
+
+
+def through(value: Any) -> Value:
+    """Return the value as it arrives outside the sandbox."""
+    return read_value(json.loads(json.dumps(Encoder(10_000).encode(value))))
+
+
+@given(JSON)
+def test_plain_data_arrives_as_it_was(value: Any) -> None:
+    assert through(value) == value
+    assert same(through(value), value)
+
+
+@given(JSON, JSON)
+def test_values_are_the_same_exactly_if_python_says_so(value: Any, other: Any) -> None:
+    if value == other:
+        assert same(through(value), other)
+    elif not _has_float(value) and not _has_float(other):
+        assert not same(through(value), other)
+
+
+@given(JSON)
+def test_what_is_alike_has_one_text(value: Any) -> None:
+    assert canonical(through(value)) == canonical(through(json.loads(json.dumps(value))))
+
+
+@given(st.sets(st.integers() | st.text()), st.randoms())
+def test_a_set_is_the_list_of_its_items_in_any_order(items: set[object], random: Any) -> None:
+    listed = list(items)
+    random.shuffle(listed)
+    assert same(through(items), listed)
+    assert not same(through(items), [*listed, 10**400])
+    assert canonical(through(items)) == canonical(through(set(listed)))
+
+
+@given(st.floats(min_value=1e-3, max_value=1e100))
+def test_the_last_digits_of_floats_do_not_count(value: float) -> None:
+    assert same(through(value * (1 + 1e-12)), value)
+    assert not same(through(value * 1.0001), value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ((1, (2, 3)), [1, [2, 3]]),
+        ({1: "a", None: "b", True: "c"}, {"1": "c", "null": "b"}),
+        (1.0, 1),
+        (True, 1),
+        (0.1 + 0.2, 0.3),
+        (1e-17, 0),
+        (Decimal("0.5"), 0.5),
+        (Fraction(4, 2), 2),
+        (2**5_000, 2**5_000),
+        (math.inf, math.inf),
+        (frozenset({(1, 2)}), [[1, 2]]),
+    ],
+    ids=str,
+)
+def test_a_value_equals_what_json_has_for_it(value: object, expected: object) -> None:
+    assert same(through(value), expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("1", 1),
+        (1, "1"),
+        (None, 0),
+        (None, False),
+        ([], None),
+        ([1], [1, 2]),
+        ({"a": 1}, {"a": 2}),
+        ({"a": 1}, {"b": 1}),
+        ({"a": 1}, [["a", 1]]),
+        ({1, 2}, [1]),
+        ({1}, 1),
+        (2**53 + 1, 2**53),
+        (10**400, 1.0),
+        (1e301, 2e301),
+        (math.nan, 0.0),
+        (math.inf, 1),
+        (b"a", "a"),
+        (1j, 1),
+        (range(3), [0, 1, 2]),
+        (object(), {}),
+        ({(1, 2): 3}, {}),
+    ],
+    ids=str,
+)
+def test_a_value_of_another_kind_or_size_is_another(value: object, expected: object) -> None:
+    assert not same(through(value), expected)
+
+
+def test_a_value_with_a_comparison_of_its_own_is_no_plain_data() -> None:
+    class Equal:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    assert through(Equal()) == Opaque("Equal")
+    assert not same(through(Equal()), 1)
+
+
+def test_a_list_that_holds_itself_has_an_end() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    assert "nested too deeply" in canonical(through(endless))
+    endless.append(endless)
+    with pytest.raises(TooLargeError):
+        through(endless)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{}, {"dict": 1}, {"set": {}}, {"int": "x"}, {"float": "1"}, {"bytes": "g"}, {"a": 1}, {"dict": {}, "set": []}],
+    ids=str,
+)
+def test_data_that_the_harness_never_writes_is_refused(data: object) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        read_value(data)
+
+
+def test_data_that_nests_without_end_is_refused() -> None:
+    data: object = 1
+    for _ in range(200):
+        data = [data]
+    with pytest.raises(ValueError, match="deeply"):
+        read_value(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([1, "a", None], "[1, 'a', None]"),
+        ({"a": (1,)}, "{'a': [1]}"),
+        ({2, 1}, "{1, 2}"),
+        (set[int](), "set()"),
+        (10**400, hex(10**400)[:150]),
+        (iter([]), "<list_iterator>"),
+        ("\ud800", r"'\ud800'"),
+    ],
+    ids=str,
+)
+def test_values_are_shown_as_python_writes_them(value: object, text: str) -> None:
+    assert shown(through(value)).startswith(text)
+
+
+def test_long_outputs_are_cut_and_stay_different() -> None:
+    first, second = canonical(["a"] * 10_000), canonical([*["a"] * 9_999, "b"])
+    assert first != second
+    assert max(len(first), len(second)) < MAX_OUTPUT
+
+
+def test_numbers_that_are_equal_have_one_text() -> None:
+    assert canonical(through([1.0, 0.1 + 0.2, -0.0])) == canonical(through([1, 0.3, 0]))
+    assert canonical(math.nan) == '{"float":"nan"}'
+    assert canonical(b"a") == '{"bytes":"61"}'
+    assert canonical(Bag((2, 1))) == '{"set":[1,2]}'
+
+
+def _has_float(value: Any) -> bool:
+    return "." in json.dumps(value) or "e" in json.dumps(value)
