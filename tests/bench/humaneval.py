@@ -77,7 +77,7 @@ def _as_test(example: doctest.Example, entry_point: str) -> Json | None:
         arguments = [ast.literal_eval(argument) for argument in call.args]
         kwargs = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
         expected = ast.literal_eval(example.want.strip())
-        json.dumps([arguments, kwargs, expected], allow_nan=False)
+        test = {"args": arguments, "kwargs": kwargs, "expected": expected}
+        return msgspec.convert(json.loads(json.dumps(test, allow_nan=False)), Json)
     except (SyntaxError, ValueError, TypeError):
         return None
-    return {"args": arguments, "kwargs": kwargs, "expected": expected}
