@@ -101,7 +101,7 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         desk=Desk(selector=selector, limits=settings.limits, pool=pool),
         engine=engine,
         gatekeeper=Gatekeeper(keys=[key.get_secret_value().encode() for key in settings.api_keys]),
-        metrics=Metrics(workers),
+        metrics=Metrics(workers, engine.sandbox),
         pool=pool,
         runs=MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes),
     )

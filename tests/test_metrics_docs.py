@@ -19,6 +19,7 @@ from app.strategies.parallel import Parallel
 from app.telemetry.metrics import Metrics
 from app.verifiers.math import MathVerifier
 from app.workers.worker import Worker
+from tests.tools import NoSandbox
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(quorum_\w+)` \| (\w+) \| (.*?) \| \S", re.MULTILINE)
@@ -28,7 +29,7 @@ INTERNAL = {"le"}
 
 @pytest.fixture
 def exposed() -> str:
-    metrics = Metrics([Worker(id="w0", locate=lambda: "http://127.0.0.1:1")])
+    metrics = Metrics([Worker(id="w0", locate=lambda: "http://127.0.0.1:1")], NoSandbox())
     metrics.answered(_outcome())
     return metrics.expose().decode()
 

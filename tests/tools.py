@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 class NoSandbox:
     """A sandbox that runs nothing."""
 
+    running = 0
+    waiting = 0
+
     async def check(self) -> None:
         raise SandboxUnavailableError("there is no sandbox here")
 

@@ -64,6 +64,16 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 class Sandbox(Protocol):
     """Runs programs so that nothing outside changes, whatever they do."""
 
+    @property
+    def running(self) -> int:
+        """How many programs run now."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """How many programs wait for their turn."""
+        ...
+
     async def check(self) -> None:
         """Make sure that programs can be isolated here. Raises `SandboxUnavailableError`, which says why not."""
         ...

@@ -9,10 +9,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from app.candidates import Fate, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from app.candidates import Candidate
     from app.outcome import Outcome
+    from app.sandbox.base import Sandbox
     from app.workers.worker import Worker
 
 M = TypeVar("M", Counter, Histogram)
@@ -29,7 +30,7 @@ SEVERAL = "several"
 class Metrics:
     """The metrics of one server, in a registry of its own."""
 
-    def __init__(self, workers: Sequence[Worker]) -> None:
+    def __init__(self, workers: Sequence[Worker], sandbox: Sandbox) -> None:
         self._registry = CollectorRegistry()
         self._children: dict[tuple[object, tuple[str, ...]], Counter | Histogram] = {}
         by_strategy = ("model", "strategy")
@@ -47,6 +48,8 @@ class Metrics:
         self._early_stops = self._counter("early_stops", "Runs ended early, by what ended them.", ("rule",))
         self._verdicts = self._counter("verdicts", "Verdicts by status.", ("verifier", "status"))
         self._watch(workers)
+        self._gauge("sandbox_running", "Programs that run in the sandbox.", lambda: sandbox.running)
+        self._gauge("sandbox_waiting", "Programs that wait for their turn.", lambda: sandbox.waiting)
 
     def answered(self, outcome: Outcome) -> None:
         """Count a run that came to an answer."""
@@ -112,6 +115,10 @@ class Metrics:
         for worker in workers:
             up.labels(worker.id).set_function(lambda worker=worker: float(worker.up))
             busy.labels(worker.id).set_function(lambda worker=worker: float(worker.in_flight))
+
+    def _gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Let a gauge read a number whenever it is asked."""
+        Gauge(f"quorum_{name}", text, registry=self._registry).set_function(read)
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(f"quorum_{name}", text, labels, registry=self._registry)
