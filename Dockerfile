@@ -19,10 +19,10 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/whe
     && /opt/quorum/bin/pip uninstall --yes --quiet pip setuptools
 
 FROM python:3.11.16-slim-bookworm
-# llama.cpp, the embedded worker, computes with OpenMP. The base comes without compiled modules, and nothing can be written
+# llama.cpp, the embedded worker, computes with OpenMP; programs to be tested run in bubblewrap (docs/sandbox.md). The base comes without compiled modules, and nothing can be written
 # at run time: without compiling them here, every start of Python, each health check too, would do it anew.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgomp1 \
+    && apt-get install --yes --no-install-recommends bubblewrap libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
     && python -m compileall -q /usr/local/lib/python3.11 \
     && useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin quorum

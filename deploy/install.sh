@@ -50,6 +50,16 @@ install_system_packages() {
     [ $# -eq 0 ] || system_packages "$@"
 }
 
+# Have bubblewrap, in which strangers' programs run. All the rest works without it, so that nothing stops here.
+install_bubblewrap() {
+    command -v bwrap >/dev/null && return
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && system_packages bubblewrap; then
+        return
+    fi
+    say "bubblewrap is missing, so that verifiers can't run programs (docs/sandbox.md);" \
+        "on Debian or Ubuntu: sudo apt-get install bubblewrap"
+}
+
 install_pins() {
     say "installing $(grep -c '==' requirements/dev.txt) pinned packages into .venv, which takes a minute or two"
     "$python" -m venv --clear .venv
@@ -75,6 +85,7 @@ if ! marked .pins "$pins"; then
     echo "$pins" >.venv/.pins
 fi
 if ! marked .project "$project"; then
+    install_bubblewrap
     pip install --no-deps --no-build-isolation --editable .
     echo "$project" >.venv/.project
 fi

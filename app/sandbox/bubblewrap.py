@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from app.errors import SandboxError, SandboxUnavailableError
@@ -107,7 +107,7 @@ class Bubblewrap:
             bwrap=bwrap,
             command=command,
             options=self._options(limits, places),
-            contents=[filter_program(), *program.files.values()],
+            contents=[self._filter, *program.files.values()],
             stdin=program.stdin,
             confine=lambda pid, handed: confine(pid, limits, handed=handed, count_processes=counts),
         )
@@ -115,6 +115,10 @@ class Bubblewrap:
             return Process(start, limits.output_bytes)
         except OSError as error:
             raise SandboxError(f"A sandbox can't be started: {error}.") from error
+
+    @cached_property
+    def _filter(self) -> bytes:
+        return filter_program()
 
     def _options(self, limits: Limits, places: list[str]) -> list[str]:
         """Return bubblewrap's options, with numbers in braces for contents: the filter, and the files."""

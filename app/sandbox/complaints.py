@@ -6,10 +6,8 @@ from app.errors import SandboxError, SandboxUnavailableError
 
 _REMEDIES = (
     ("Unknown option", "bubblewrap 0.8 or newer is needed"),
-    (
-        "namespace",
-        "user namespaces are not allowed here (a container's default seccomp profile? docs/sandbox.md)",
-    ),
+    ("mount proc", "a container that masks parts of /proc allows no fresh one (docs/sandbox.md, Docker)"),
+    ("namespace", "namespaces are not allowed here, as under a container's default seccomp profile (docs/sandbox.md)"),
     ("uid map", "user namespaces are not allowed here (docs/sandbox.md)"),
     ("Operation not permitted", "this process lacks rights that it needs (docs/sandbox.md)"),
     ("execvp", "setpriv and prlimit are needed: apt-get install util-linux"),

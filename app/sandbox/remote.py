@@ -62,7 +62,9 @@ class Remote:
         self._ceilings = ceilings or Ceilings()
         self._proof = Proof(self._prove)
         self._client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(None, connect=_CONNECT_S), limits=httpx2.Limits(max_connections=slots)
+            timeout=httpx2.Timeout(None, connect=_CONNECT_S),
+            limits=httpx2.Limits(max_connections=slots),
+            verify=self._url.startswith("https:"),  # reading the certificates takes a while; redirects aren't followed
         )
 
     @property

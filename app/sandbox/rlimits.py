@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 OPEN_FILES = 64
 _NICENESS = 10
-_FIRST_TO_GO = "1000"
+_FIRST_TO_GO = b"1000"
 
 
 def confine(pid: int, limits: Limits, *, handed: int, count_processes: bool) -> None:
@@ -40,4 +41,5 @@ def confine(pid: int, limits: Limits, *, handed: int, count_processes: bool) -> 
     for kind, most in rlimits.items():
         resource.prlimit(pid, kind, (most, most))
     os.setpriority(os.PRIO_PROCESS, pid, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
-    Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+    with suppress(PermissionError):  # hardened systems may not let it, and it isn't what protects anything
+        Path(f"/proc/{pid}/oom_score_adj").write_bytes(_FIRST_TO_GO)

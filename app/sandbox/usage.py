@@ -17,13 +17,15 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 def used(init: int) -> Usage:
-    """Return what the sandbox holds whose first process is `init`; nothing where that has ended.
+    """Return what the sandbox holds whose first process is `init`; nothing where that has ended or is being set up.
 
     Pages that processes share after a fork count for each of them: to tell, the kernel would have to walk all of their
     pages. Its own /proc lists a sandbox's processes, so that this takes as long whatever else the machine runs.
     """
     root = f"/proc/{init}/root"
     try:
+        if os.path.samefile(root, "/"):  # noqa: PTH121 - it has not left this machine's file system yet
+            return Usage(0, 0)
         scratch = os.statvfs(root + SCRATCH)
         names = os.listdir(f"{root}/proc")  # noqa: PTH208 - names are wanted, many times a second
     except OSError:
@@ -36,7 +38,7 @@ def used(init: int) -> Usage:
 def _held(status: str) -> int:
     """Return the bytes that one process holds and no file on a disk backs; 0 where it has ended."""
     try:
-        with open(status, encoding="ascii", errors="replace") as lines:  # noqa: PTH123 - many times a second
-            return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:")))
+        with open(status, "rb") as lines:  # noqa: PTH123 - many times a second
+            return sum(1024 * int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
     except OSError:
         return 0

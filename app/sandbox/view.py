@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def own_python() -> Path:
     return Path(os.path.realpath(named if named.exists() else sys.executable))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots, for the sake of `cached_property`
 class View:
     """Which Python a program gets, and which paths beyond the system's it can read."""
 
@@ -47,9 +48,15 @@ class View:
 
     def options(self, *, scratch_bytes: int) -> list[str]:
         """Return the options that lay out the file system: all of it read-only, but for /tmp."""
+        return ["--perms", "1777", "--size", str(scratch_bytes), "--tmpfs", SCRATCH, *self._fixed]
+
+    @cached_property
+    def _fixed(self) -> list[str]:
+        """Return the options that are the same for every program, behind the one for /tmp: paths may lie in there."""
         return [
             *("--ro-bind", "/usr", "/usr"),
             *_merged(),
+            *("--perms", "0755", "--dir", "/etc"),
             *_words(("--ro-bind-try", path, path) for path in _ETC),
             *("--proc", "/proc", "--dir", "/dev"),
             *_words(("--dev-bind", f"/dev/{name}", f"/dev/{name}") for name in _DEVICES),
@@ -57,8 +64,7 @@ class View:
                 ("--symlink", f"/proc/self/fd{end}", f"/dev/{name}")
                 for name, end in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2"))
             ),
-            *("--perms", "1777", "--size", str(scratch_bytes), "--tmpfs", SCRATCH),
-            *_words(_shown(path) for path in self._beyond_system()),
+            *_words(_shown(path) for path in self._beyond_system),
             *("--perms", "0777", "--dir", BOX),
             *("--remount-ro", "/proc", "--remount-ro", "/", "--chdir", BOX, "--clearenv"),
             *_words(("--setenv", name, value) for name, value in _ENVIRONMENT.items()),
@@ -78,9 +84,10 @@ class View:
             return bool(name) and shutil.which(name, path=SEARCH_PATH) is not None
         if not name.startswith("/"):
             return str(PurePosixPath(name)) in {str(PurePosixPath(file)) for file in files}
-        roots = [Path("/usr"), *map(Path, _MERGED), *self._beyond_system()]
+        roots = [Path("/usr"), *map(Path, _MERGED), *self._beyond_system]
         return any(Path(name).is_relative_to(root) for root in roots) and os.access(name, os.X_OK)
 
+    @cached_property
     def _beyond_system(self) -> list[Path]:
         """Return the paths to show that don't lie in /usr, among them the place where the Python is installed."""
         real = Path(os.path.realpath(self.python))
