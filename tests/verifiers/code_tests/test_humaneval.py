@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -52,7 +52,9 @@ async def statuses(box: Bubblewrap, body: str | None) -> dict[str, str]:
     [(None, "pass"), ("    pass\n", "fail"), ("    return 'no'\n", "fail")],
     ids=["right", "pass", "no"],
 )
-def test_right_solutions_pass_and_others_fail(runner: asyncio.Runner, box: Bubblewrap, body: Any, status: str) -> None:
+def test_right_solutions_pass_and_others_fail(
+    runner: asyncio.Runner, box: Bubblewrap, body: str | None, status: str
+) -> None:
     found = runner.run(statuses(box, body))
     assert len(found) == 164
     assert {name: one for name, one in found.items() if one != status} == {}
