@@ -14,6 +14,21 @@ SPECS: list[dict[str, object]] = [
     {"type": "json_schema", "schema": {"type": "object"}},
     {"type": "math", "answer": "1/2"},
     {"type": "regex", "pattern": "a+", "flags": "i"},
+    {
+        "type": "tests",
+        "language": "python",
+        "entry_point": "f",
+        "command": (),
+        "file": None,
+        "public": ({"args": (1,), "expected": None}, {"program": "assert f(1)"}),
+        "hidden": ({"stdin": "1"},),
+        "hidden_feedback": "count",
+        "reference": None,
+        "time_limit_s": 2.0,
+        "memory_mb": 128,
+        "processes": 4,
+        "output_bytes": 1_024,
+    },
 ]
 
 

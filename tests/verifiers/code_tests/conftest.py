@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -39,7 +39,7 @@ def box(runner: asyncio.Runner) -> Bubblewrap:
 def judge(runner: asyncio.Runner, box: Bubblewrap) -> Judge:
     """Return the verdict on a reply with this text under a verifier with these fields."""
 
-    def judged(text: str, **fields: Any) -> Verdict:
+    def judged(text: str, **fields: object) -> Verdict:
         candidate = Candidate(index=0, reply=Reply(text=text), finish_reason="stop")
         verifier = CodeTests.model_validate({"entry_point": "f", **fields})
         return runner.run(verifier.verify(candidate, verifier_tools(sandbox=box)))

@@ -54,7 +54,10 @@ def test_what_is_found_without_a_fence_is_python_that_defines_the_entry_point(li
 
 
 def test_the_last_block_that_defines_the_entry_point_is_taken() -> None:
-    text = "```python\ndef f(): return 1\n```\nBetter:\n```python\ndef f(): return 2\n```\nUse:\n```python\nprint(f())\n```"
+    first, better, use = (
+        f"```python\n{code}\n```\n" for code in ("def f(): return 1", "def f(): return 2", "print(f())")
+    )
+    text = f"{first}Better:\n{better}Use:\n{use}"
     assert find_python(text, "f") == "def f(): return 2"
 
 

@@ -75,7 +75,8 @@ def test_a_value_that_is_larger_than_may_be_printed_is_told_as_that() -> None:
 
 
 def test_dataclasses_and_pickling_find_the_module() -> None:
-    code = "import dataclasses, pickle\n@dataclasses.dataclass\nclass A:\n x: int\ndef f(): return pickle.loads(pickle.dumps(A(3))).x"
+    code = "import dataclasses, pickle\n@dataclasses.dataclass\nclass A:\n x: int\n"
+    code += "def f(): return pickle.loads(pickle.dumps(A(3))).x"
     assert call(job(code)) == {"value": 3}
 
 

@@ -12,7 +12,7 @@ from app.verifiers.tests import CodeTests
 CALL = {"args": [1], "expected": 2}
 
 
-def verifier(**fields: Any) -> CodeTests:
+def verifier(**fields: object) -> CodeTests:
     return CodeTests.model_validate({"entry_point": "f", "public": [CALL], **fields})
 
 

@@ -13,13 +13,13 @@ from app.verifiers.tests import CodeTests
 from tests.tools import verifier_tools
 
 if TYPE_CHECKING:
-    from tests.verifiers.code_tests.conftest import Judge
-
     from app.sandbox.base import Ended, Program
     from app.sandbox.bubblewrap import Bubblewrap
+    from tests.verifiers.code_tests.conftest import Judge
 
 RIGHT = "def f(x):\n    return x * 2"
 WRONG = "def f(x):\n    return x + 1"
+PUBLIC_FAILED = "1 of 1 test failed:\n- `f(1)` returned 4, expected 2."
 ONE, TWO, THREE = ({"args": [n], "expected": 2 * n} for n in (1, 2, 3))
 
 
@@ -101,7 +101,7 @@ def test_feedback_says_what_came_of_a_call(judge: Judge, code: str, story: str) 
         ("def check(c):\n    assert c(1) == 3", "`assert c(1) == 3` does not hold."),
         (
             "f(None)",
-            "`f(None)` raised TypeError: unsupported operand type(s) for *: 'NoneType' and 'int' (line 2 of the program).",
+            "`f(None)` raised TypeError: unsupported operand type(s) for *: 'NoneType' and 'int' (line 2 of the",
         ),
         ("f(1)\nimport os\nos._exit(0)", "The test program that begins with `f(1)` ended the process without a result"),
     ],
@@ -125,20 +125,24 @@ def test_feedback_tells_of_the_first_few_failures_once(judge: Judge) -> None:
     [
         ("none", RIGHT, False, None),
         ("none", "def f(x): return 2", False, None),
-        ("none", "def f(x): return 4", True, "1 of 1 test failed:\n- `f(1)` returned 4, expected 2."),
+        ("none", "def f(x): return 4", True, PUBLIC_FAILED),
         ("count", RIGHT, True, None),
         ("count", "def f(x): return 2", True, "2 of 2 hidden tests failed."),
         ("detail", RIGHT, True, None),
-        ("detail", "def f(x): return 4", True, "1 of 1 test failed:\n- `f(1)` returned 4, expected 2.\n"
-            "1 of 2 hidden tests failed:\n- `f(3)` returned 4, expected 6."),
+        (
+            "detail",
+            "def f(x): return 4",
+            True,
+            f"{PUBLIC_FAILED}\n1 of 2 hidden tests failed:\n- `f(3)` returned 4, expected 6.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_model_learns_of_hidden_tests_what_the_request_says(
     judge: Judge,
     hidden_feedback: str,
     code: str,
-    told: bool,
-    feedback: str | None,  # noqa: FBT001
+    told: bool,  # noqa: FBT001 - a column of the table above
+    feedback: str | None,
 ) -> None:
     verdict = judge(fenced(code), public=[ONE], hidden=[TWO, THREE], hidden_feedback=hidden_feedback)
     assert (verdict.told, verdict.feedback) == (told, feedback)
@@ -251,7 +255,7 @@ def test_cancelling_ends_all_that_runs_and_waits(runner: asyncio.Runner, box: Bu
 
     async def cancelled() -> tuple[int, int, int]:
         task = asyncio.create_task(verifier.verify(candidate, verifier_tools(sandbox=box)))
-        while not box.running:
+        while not box.running:  # noqa: ASYNC110 - the sandbox has no event for that
             await asyncio.sleep(0.01)
         before = box.running
         task.cancel()
