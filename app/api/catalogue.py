@@ -37,10 +37,7 @@ def listing(selector: Selector) -> bytes:
     Building it takes long, and it never changes: it is made once, at the start.
     """
     listed: dict[str, object] = {
-        kind: [
-            {"type": type_name(part), "description": _first_line(part), "schema": part.model_json_schema()}
-            for part in members
-        ]
+        kind: [{"type": type_name(part), "description": _first_line(part), "schema": _schema(part)} for part in members]
         for kind, members in KINDS.items()
     }
     presets = {name: spec.spec for name, spec in selector.presets.items()}
@@ -65,6 +62,13 @@ def describe_chat(document: dict[str, Any]) -> None:
             "responses": {"200": {"description": "OpenAI's chat completion, or its chunks, with a `quorum` object"}},
         }
     }
+
+
+def _schema(part: type[Part]) -> dict[str, Any]:
+    """Return the part's schema, its properties at the top also where it can stand inside itself."""
+    schema = part.model_json_schema()
+    own = schema.pop("$ref", "").rpartition("/")[2]
+    return {**schema["$defs"][own], **schema} if own else schema
 
 
 def _first_line(part: type[Part]) -> str:
