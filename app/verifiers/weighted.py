@@ -56,7 +56,7 @@ class WeightedVerifier(Composite):
         max_length=MAX_PARTS, json_schema_extra=AT_LEAST_ONE, description="The verifiers, each with its weight."
     )
     pass_at: float | None = Field(
-        default=0.5, ge=0.0, le=1.0, description="Mean score that passes, 0..1; null only scores."
+        strict=True, default=0.5, ge=0.0, le=1.0, description="Mean score that passes, 0..1; null only scores."
     )
 
     @property

@@ -17,6 +17,15 @@ SPECS: list[dict[str, object]] = [
     {"type": "json_schema", "schema": {"type": "object"}},
     MATH,
     {"type": "regex", "pattern": "a+", "flags": "i"},
+    {
+        "type": "reward_model",
+        "model": "rm",
+        "api": "pooling",
+        "label": 1,
+        "activation": "sigmoid",
+        "scale": [0.0, 0.5],
+        "pass_at": 0.5,
+    },
     {"type": "weighted", "verifiers": [{"verifier": MATH, "weight": 2.0}], "pass_at": 0.5},
 ]
 
