@@ -24,6 +24,8 @@ from app.offload import Offload
 from app.sandbox.absent import Absent
 from app.store.memory import MemoryRunStore
 from app.telemetry.metrics import Metrics
+from app.webhooks.allowed import AllowedHosts
+from app.webhooks.sender import AioHttpWebhooks
 from app.workers.client import AioHttpClient
 from app.workers.embedded import EmbeddedWorker
 from app.workers.pool import Pool
@@ -89,6 +91,7 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         equivalence=Equivalence(offload),
         embedder=embedder,
         sandbox=Absent(),
+        webhooks=await stack.enter_async_context(webhooks(settings)),
         prices=settings.prices,
     )
     return Service(
@@ -100,6 +103,13 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         pool=pool,
         runs=MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes),
     )
+
+
+def webhooks(settings: Settings) -> AioHttpWebhooks:
+    """Return the sender of webhooks, which sends none where the operator allows no host."""
+    chosen = settings.webhooks
+    secret = chosen.secret.get_secret_value() if chosen.secret else ""
+    return AioHttpWebhooks(AllowedHosts(chosen.allowed_hosts), secret=secret, timeout_s=chosen.timeout_s)
 
 
 async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worker]:

@@ -32,6 +32,7 @@ from pydantic_settings import (
 )
 
 from app.price import Price
+from app.webhooks.allowed import AllowedHosts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +86,31 @@ class Runs(Section):
     max_bytes: int = Field(default=64 * MIB, ge=0)
 
 
+class Webhooks(Section):
+    """Where the verifier `webhook` may send, the secret that its requests are signed with, and seconds a try."""
+
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    secret: Annotated[SecretStr, Field(min_length=16)] | None = None
+    timeout_s: float = Field(default=30.0, gt=0.0, le=3_600.0)
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        return split_commas(value)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _readable(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        AllowedHosts(hosts)
+        return hosts
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.allowed_hosts and self.secret is None:
+            raise ValueError("allowed_hosts needs a secret, by which receivers know who sends: set webhooks.secret")
+        return self
+
+
 class Settings(BaseSettings):
     """All of the configuration."""
 
@@ -107,11 +133,12 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     runs: Runs = Runs()
+    webhooks: Webhooks = Webhooks()
 
     @field_validator("workers", "api_keys", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        return split_commas(value)
 
     @field_validator("workers")
     @classmethod
@@ -184,6 +211,11 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     known = {CONFIG_VARIABLE, *(f"QUORUM_{name.upper()}" for name in Settings.model_fields)}
     ours = (name for name in environment if name.upper().startswith("QUORUM_"))
     return sorted(name for name in ours if name.upper().partition("__")[0] not in known)
+
+
+def split_commas(value: object) -> object:
+    """Return the parts of a text that is a list, as the environment writes it; anything else as it is."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def is_loopback(host: str) -> bool:
