@@ -26,8 +26,8 @@ UNICAST = IPv6Network("2000::/3")
 TUNNELS = (IPv6Network("2001::/32"), IPv6Network("2002::/16"))
 """Teredo and 6to4, whose addresses hold an IPv4 address that somebody else's relay sends to."""
 
-UNROUTED = (IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
-"""Relays of 6to4 and a range for documentation, which not every Python knows to be no place to go."""
+INNER = (IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"), IPv4Network("168.63.129.16/32"))
+"""What looks like the internet and is not: relays of 6to4, a range for documentation, Azure's own services."""
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ class AllowedHosts:
 
 def is_public(address: Address) -> bool:
     """Whether an address is one of the internet's: nobody's own network, and no way round to one."""
-    if any(address in network for network in UNROUTED):
+    if any(address in network for network in INNER):
         return False
     if isinstance(address, IPv4Address):
         return address.is_global and not (address.is_multicast or address.is_reserved)

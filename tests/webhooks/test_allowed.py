@@ -45,7 +45,7 @@ def test_public_addresses_are_reached(text: str) -> None:
 def test_the_addresses_of_clouds_credentials_are_not_reached() -> None:
     hosts = AllowedHosts(["metadata.example", "10.0.0.0/8"])
     for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"):
-        assert text == "168.63.129.16" or not hosts.reaches(ip_address(text), 80)
+        assert not hosts.reaches(ip_address(text), 80)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_only_what_is_listed_may_be_named(entry: str, url: str, *, allowed: bool
     if allowed:
         hosts.check(url)
         return
-    with pytest.raises(InvalidStrategyError, match="its operator must list it in webhooks.allowed_hosts") as caught:
+    with pytest.raises(InvalidStrategyError, match="its operator must list it") as caught:
         hosts.check(url)
     assert caught.value.param == "url"
 
