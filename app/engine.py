@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from app.outcome import Outcome
     from app.price import Price
     from app.sandbox.base import Sandbox
+    from app.webhooks.base import Webhooks
     from app.workers.client import Client
     from app.workers.pool import Pool
 
@@ -56,6 +57,7 @@ class Engine:
     equivalence: Equivalence
     embedder: Embedder
     sandbox: Sandbox
+    webhooks: Webhooks
     prices: Mapping[str, Price]
 
     async def execute(self, job: Job, observer: Observer) -> Outcome:
@@ -134,11 +136,13 @@ class Engine:
             strategy=job.strategy,
             question=question,
             tools=VerifierTools(
+                run_id=job.run_id,
                 question=question,
                 equivalence=self.equivalence,
                 offload=self.offload,
                 models=models,
                 sandbox=self.sandbox,
+                webhooks=self.webhooks,
                 until=until,
             ),
             embedder=self.embedder,

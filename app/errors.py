@@ -18,6 +18,7 @@
       │    └─ SandboxBusyError           503 overloaded: too many programs wait for their turn
       ├─ InquiryError            a model was asked beside the candidates, and there is no answer: seen by verifiers and
       │                          aggregators, which make a verdict or a fallback of it
+      ├─ WebhookError            a caller's own service gave no verdict: seen by the verifier that asked it
       └─ CandidateError          one candidate's failure; siblings go on, so it never reaches a client as such
            ├─ WorkerStatusError      the worker answered with an error status
            ├─ WorkerUnreachableError no connection to the worker
@@ -164,6 +165,17 @@ class InquiryError(QuorumError):
 
     status = 502
     code = "inquiry_failed"
+
+
+class WebhookError(QuorumError):
+    """A webhook gave no answer that is one; the message says why. `passing`: another try may bring one."""
+
+    status = 502
+    code = "webhook_failed"
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 class CandidateError(QuorumError):

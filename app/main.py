@@ -25,6 +25,8 @@ from app.sandbox.ceilings import Ceilings
 from app.sandbox.opening import open_sandbox
 from app.store.memory import MemoryRunStore
 from app.telemetry.metrics import Metrics
+from app.webhooks.allowed import AllowedHosts
+from app.webhooks.sender import AioHttpWebhooks
 from app.workers.client import AioHttpClient
 from app.workers.cpus import usable_cpus
 from app.workers.embedded import EmbeddedWorker
@@ -93,6 +95,7 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         offload=offload,
         equivalence=Equivalence(offload),
         embedder=embedder,
+        webhooks=await stack.enter_async_context(webhooks(settings)),
         prices=settings.prices,
         sandbox=await stack.enter_async_context(sandbox_of(settings.sandbox)),
     )
@@ -105,6 +108,13 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         pool=pool,
         runs=MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes),
     )
+
+
+def webhooks(settings: Settings) -> AioHttpWebhooks:
+    """Return the sender of webhooks, which sends none where the operator allows no host."""
+    chosen = settings.webhooks
+    secret = chosen.secret.get_secret_value() if chosen.secret else ""
+    return AioHttpWebhooks(AllowedHosts(chosen.allowed_hosts), secret=secret, timeout_s=chosen.timeout_s)
 
 
 async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worker]:

@@ -3,6 +3,7 @@
 A part is one file in its package: a frozen pydantic class whose `type: Literal[...]` is its name, whose fields are
 its parameters and whose docstring says what it does and where it comes from. `variants` finds the classes and
 `named_union` makes of them the one type that a request is validated against, so that a new file is all it takes.
+Where a part is made of others of its kind, a field of it is annotated with that type, and `complete` fills it in.
 """
 
 from __future__ import annotations
@@ -67,6 +68,13 @@ def example_of(part: type[Part]) -> dict[str, object]:
 def named_union(parts: tuple[type[Part], ...]) -> Any:  # noqa: ANN401 - a type built at run time has no static type
     """Return the discriminated union of `parts`; a bare name stands for the part with its defaults."""
     return Annotated[Union[parts], Field(discriminator="type"), BeforeValidator(_expand_name)]  # noqa: UP007
+
+
+def complete(package: str, **names: object) -> None:
+    """Fill `names` in where fields of the package's parts are annotated with them: the union that they are of."""
+    for part in _descendants(Part):
+        if part.__module__.startswith(f"{package}."):
+            part.model_rebuild(_types_namespace=names)
 
 
 def _descendants(base: type[P]) -> list[type[P]]:

@@ -70,7 +70,8 @@ def _models(job: Job, spent: Sequence[Expense]) -> Iterator[str]:
 
 def _at(path: str, error: QuorumError) -> QuorumError:
     """Return the error with its part's path; where the server lacks something, the strategy is one it can't run."""
+    param = f"{path}.{error.param}" if error.param else path
     if isinstance(error, SandboxUnavailableError):
-        return InvalidStrategyError(error.message, param=path)
-    error.param = f"{path}.{error.param}" if error.param else path
+        return InvalidStrategyError(error.message, param=param)
+    error.param = param
     return error

@@ -32,6 +32,7 @@ from pydantic_settings import (
 )
 
 from app.price import Price
+from app.webhooks.allowed import AllowedHosts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +111,31 @@ class Sandbox(Section):
         return value
 
 
+class Webhooks(Section):
+    """Where the verifier `webhook` may send, the secret that its requests are signed with, and seconds a try."""
+
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    secret: Annotated[SecretStr, Field(min_length=16)] | None = None
+    timeout_s: float = Field(default=30.0, gt=0.0, le=3_600.0)
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        return split_commas(value)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _readable(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        AllowedHosts(hosts)
+        return hosts
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.allowed_hosts and self.secret is None:
+            raise ValueError("allowed_hosts needs a secret, by which receivers know who sends: set webhooks.secret")
+        return self
+
+
 class Settings(BaseSettings):
     """All of the configuration."""
 
@@ -133,6 +159,7 @@ class Settings(BaseSettings):
     timeouts: Timeouts = Timeouts()
     runs: Runs = Runs()
     sandbox: Sandbox = Sandbox()
+    webhooks: Webhooks = Webhooks()
 
     @field_validator("workers", "api_keys", mode="before")
     @classmethod
@@ -213,7 +240,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 
 def split_commas(value: object) -> object:
-    """Return the parts of a text between its commas, as lists are written in the environment."""
+    """Return the parts of a text that is a list, as the environment writes it; anything else as it is."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 

@@ -13,6 +13,8 @@ from app.errors import InquiryError, ModelNotFoundError, SandboxUnavailableError
 from app.inquiry import Said
 from app.offload import Offload
 from app.verifiers.base import VerifierTools
+from app.webhooks.allowed import AllowedHosts
+from app.webhooks.sender import AioHttpWebhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,11 +83,13 @@ def verifier_tools(offload: Offload | None = None, **given: Any) -> VerifierTool
     """Return tools that ask nobody and run nothing, but for what is given."""
     offload = offload or Offload()
     chosen: dict[str, Any] = {
+        "run_id": "run",
         "question": Question(messages=[{"role": "user", "content": "How many?"}]),
         "equivalence": Equivalence(offload),
         "offload": offload,
         "models": ScriptedModels(),
         "sandbox": NoSandbox(),
+        "webhooks": AioHttpWebhooks(AllowedHosts(()), secret="", timeout_s=1.0),
         "until": float("inf"),
         **given,
     }

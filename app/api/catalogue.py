@@ -44,7 +44,7 @@ def listing(selector: Selector) -> bytes:
                 "type": type_name(part),
                 "description": _first_line(part),
                 "example": example(kind, part),
-                "schema": part.model_json_schema(),
+                "schema": _schema(part),
             }
             for part in members
         ]
@@ -93,6 +93,13 @@ def describe_chat(document: dict[str, Any]) -> None:
             "responses": {"200": {"description": "OpenAI's chat completion, or its chunks, with a `quorum` object"}},
         }
     }
+
+
+def _schema(part: type[Part]) -> dict[str, Any]:
+    """Return the part's schema, its properties at the top also where it can stand inside itself."""
+    schema = part.model_json_schema()
+    own = schema.pop("$ref", "").rpartition("/")[2]
+    return {**schema["$defs"][own], **schema} if own else schema
 
 
 def _first_line(part: type[Part]) -> str:

@@ -25,6 +25,7 @@ WORDING = {
     "too_short": "this needs at least {min_length}; {actual_length} given",
     "extra_forbidden": "there is no such field here",
     "missing": "this field is required",
+    "recursion_depth_exceeded": "this is nested too deep",
 }
 """What is said of pydantic's kinds of errors whose own words speak of tags, tuples and dictionaries."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from app.parts import named_union, variants
+from app.parts import complete, named_union, variants
 from app.verifiers.base import Verifier
 
 VERIFIERS = variants(__name__, Verifier)
@@ -13,3 +13,5 @@ if TYPE_CHECKING:
     AnyVerifier: TypeAlias = Verifier
 else:
     AnyVerifier = named_union(VERIFIERS)
+
+complete(__name__, AnyVerifier=AnyVerifier)

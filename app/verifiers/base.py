@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.inquiry import Expense, Models
     from app.offload import Offload
     from app.sandbox.base import Sandbox
+    from app.webhooks.base import Webhooks
 
 MAX_GOLD_CHARACTERS = 10_000
 """The longest known answer that a request may bring along."""
@@ -29,15 +30,17 @@ PASS = Verdict(status="pass", score=1.0)
 class VerifierTools(msgspec.Struct, frozen=True, kw_only=True):
     """What a verifier may use besides the candidate.
 
-    `models` are those that may be asked, `sandbox` runs programs that nobody trusts. `until` is when the verifier must
-    have ended, in the event loop's time: a moment before the run must.
+    `models` are those that may be asked, `sandbox` runs programs that nobody trusts, `webhooks` ask services of the
+    caller's. `until` is when the verifier must have ended, in the event loop's time: a moment before the run must.
     """
 
+    run_id: str
     question: Question
     equivalence: Equivalence
     offload: Offload
     models: Models
     sandbox: Sandbox
+    webhooks: Webhooks
     until: float
 
 

@@ -96,6 +96,7 @@ class CloseIdle:
 
 Fault: TypeAlias = Status | Garbage | HalfBody | Silence | Stall | Reset | HangUp | ErrorInStream | NoFinish | CloseIdle
 Action: TypeAlias = Reply | Fault
+Unanswered: TypeAlias = Status | Garbage | Silence | Reset | HangUp
 
 
 def steps(action: Action, call: Call, dialect: Dialect) -> Iterable[Step]:
@@ -113,10 +114,11 @@ def steps(action: Action, call: Call, dialect: Dialect) -> Iterable[Step]:
         case NoFinish():
             return _no_finish(dialect, call, action.reply)
         case _:
-            return _without_answer(action, dialect)
+            return without_answer(action, dialect)
 
 
-def _without_answer(action: Status | Garbage | Silence | Reset | HangUp, dialect: Dialect) -> list[Step]:
+def without_answer(action: Unanswered, dialect: Dialect) -> list[Step]:
+    """Return what `action`, which takes nothing from the request, does on its connection."""
     match action:
         case Status():
             return [Send(status(action, dialect))]

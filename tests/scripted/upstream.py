@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import msgspec
 
 from tests.scripted import render
-from tests.scripted.actions import Action, Status, refused, status, steps
+from tests.scripted.actions import Action, Status, refused, status, steps, without_answer
 from tests.scripted.call import parse
 from tests.scripted.connection import Connection
 from tests.scripted.received import Received
@@ -31,18 +31,21 @@ from tests.scripted.watchers import Totals, Unwatched, Watched
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tests.scripted.actions import Unanswered
     from tests.scripted.connection import Request
     from tests.scripted.dialect import Dialect
     from tests.scripted.playback import Watcher
     from tests.scripted.scripts import Script
     from tests.scripted.steps import Step
 
+    Route: TypeAlias = Status | Callable[[Request], Unanswered]
+
 
 class Upstream:
     """The server. `script`, `models` and `routes` may be changed at any time.
 
-    `routes` overrides what a path answers, `/v1/models` and `/health` for example. `seen` holds the last `keep` chat
-    completion requests, oldest first.
+    `routes` overrides what a path answers, `/v1/models` and `/health` for example: always the same, or by the request.
+    `seen` holds the last `keep` chat completion requests, oldest first, `asked` those that a route has answered.
     """
 
     def __init__(
@@ -57,7 +60,8 @@ class Upstream:
         self.script = script or always(Reply())
         self.dialect = dialect or VLLM()
         self.models = models
-        self.routes: dict[str, Status] = {}
+        self.routes: dict[str, Route] = {}
+        self.asked: deque[Request] = deque(maxlen=keep)
         self.seen: deque[Received] = deque(maxlen=keep)
         self.totals = Totals()
         self.port = port
@@ -133,7 +137,9 @@ class Upstream:
         path = request.path.partition("?")[0]
         override = self.routes.get(path)
         if override:
-            return [Send(status(override, self.dialect))], Unwatched()
+            self.asked.append(request)
+            action = override(request) if callable(override) else override
+            return without_answer(action, self.dialect), Unwatched()
         if (request.method, path) == ("POST", "/v1/chat/completions"):
             return self._generate(request)
         return [Send(self._page(request.method, path))], Unwatched()

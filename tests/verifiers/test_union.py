@@ -8,12 +8,24 @@ from app.verifiers import VERIFIERS, AnyVerifier
 from app.verifiers.math import MathVerifier
 
 ADAPTER = TypeAdapter[AnyVerifier](AnyVerifier)
+MATH: dict[str, object] = {"type": "math", "answer": "1/2"}
 SPECS: list[dict[str, object]] = [
+    {"type": "all_of", "verifiers": [MATH, {"type": "any_of", "verifiers": [MATH]}]},
+    {"type": "any_of", "verifiers": [{"type": "json_schema", "schema": {"type": "object"}}, MATH]},
     {"type": "choice", "answer": "B"},
     {"type": "exact", "answer": "Paris", "ignore_case": False},
     {"type": "json_schema", "schema": {"type": "object"}},
-    {"type": "math", "answer": "1/2"},
+    MATH,
     {"type": "regex", "pattern": "a+", "flags": "i"},
+    {
+        "type": "reward_model",
+        "model": "rm",
+        "api": "pooling",
+        "label": 1,
+        "activation": "sigmoid",
+        "scale": [0.0, 0.5],
+        "pass_at": 0.5,
+    },
     {
         "type": "tests",
         "language": "python",
@@ -29,6 +41,7 @@ SPECS: list[dict[str, object]] = [
         "processes": 4,
         "output_bytes": 1_024,
     },
+    {"type": "weighted", "verifiers": [{"verifier": MATH, "weight": 2.0}], "pass_at": 0.5},
 ]
 
 
@@ -38,11 +51,12 @@ def test_every_verifier_is_known_by_its_name() -> None:
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_spec_survives_reading_and_writing(spec: dict[str, object]) -> None:
-    assert ADAPTER.dump_python(ADAPTER.validate_python(spec)) == spec
+    assert ADAPTER.dump_python(ADAPTER.validate_python(spec), mode="json") == spec
+    assert ADAPTER.validate_python(spec).spec == spec
 
 
 def test_a_spec_becomes_its_verifier() -> None:
-    assert ADAPTER.validate_python(SPECS[3]) == MathVerifier(answer="1/2")
+    assert ADAPTER.validate_python(MATH) == MathVerifier(answer="1/2")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +68,6 @@ def test_what_is_no_verifier_is_refused(spec: object) -> None:
 
 
 def test_every_parameter_is_described() -> None:
-    for part in VERIFIERS:
-        properties = part.model_json_schema()["properties"]
-        assert all("description" in field for name, field in properties.items() if name != "type"), part
+    schemas = ADAPTER.json_schema()["$defs"]
+    for name, schema in schemas.items():
+        assert all("description" in field for key, field in schema["properties"].items() if key != "type"), name
