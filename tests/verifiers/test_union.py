@@ -26,6 +26,13 @@ SPECS: list[dict[str, object]] = [
         "scale": [0.0, 0.5],
         "pass_at": 0.5,
     },
+    {
+        "type": "webhook",
+        "url": "https://verify.example.com/check",
+        "timeout_s": 5.0,
+        "pass_at": 0.5,
+        "include": ["thinking"],
+    },
     {"type": "weighted", "verifiers": [{"verifier": MATH, "weight": 2.0}], "pass_at": 0.5},
 ]
 
