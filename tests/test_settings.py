@@ -113,3 +113,25 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(configure: Confi
     with pytest.raises(ConfigurationError, match="worker_api_key") as caught:
         load_settings(None, {})
     assert "secret" not in str(caught.value)
+
+
+def test_webhooks_hosts_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORUM_WEBHOOKS__ALLOWED_HOSTS", "verify.example.com, 10.0.0.0/8")
+    monkeypatch.setenv("QUORUM_WEBHOOKS__SECRET", "sixteen characters")
+    settings = load_settings(None, {})
+    assert settings.webhooks.allowed_hosts == ("verify.example.com", "10.0.0.0/8")
+    assert "sixteen" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "said"),
+    [
+        ({"allowed_hosts": ["verify.example.com"]}, "set webhooks.secret"),
+        ({"allowed_hosts": ["*.example.com"], "secret": "sixteen characters"}, "no host"),
+        ({"allowed_hosts": ["0.0.0.0/0"], "secret": "sixteen characters"}, "nearly everything"),
+        ({"secret": "short"}, "at least 16"),
+    ],
+)
+def test_webhooks_that_are_not_safe_stop_the_start(webhooks: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        load_settings(None, {"webhooks": webhooks})

@@ -98,8 +98,6 @@ class AioHttpWebhooks:
                 return await self._posted(target, delivery.body, name)
         except TimeoutError as error:
             raise WebhookError(f"the webhook didn't answer within {limit_s:g} s") from error
-        except ForbiddenAddressError as error:
-            raise WebhookError(str(error)) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ForbiddenAddressError):
                 raise WebhookError(str(error.os_error)) from error

@@ -30,16 +30,23 @@ SPECS: list[dict[str, object]] = [
         "type": "tests",
         "language": "python",
         "entry_point": "f",
-        "command": (),
+        "command": [],
         "file": None,
-        "public": ({"args": (1,), "expected": None}, {"program": "assert f(1)"}),
-        "hidden": ({"stdin": "1"},),
+        "public": [{"args": [1], "expected": None}, {"program": "assert f(1)"}],
+        "hidden": [{"stdin": "1"}],
         "hidden_feedback": "count",
         "reference": None,
         "time_limit_s": 2.0,
         "memory_mb": 128,
         "processes": 4,
         "output_bytes": 1_024,
+    },
+    {
+        "type": "webhook",
+        "url": "https://verify.example.com/check",
+        "timeout_s": 5.0,
+        "pass_at": 0.5,
+        "include": ["thinking"],
     },
     {"type": "weighted", "verifiers": [{"verifier": MATH, "weight": 2.0}], "pass_at": 0.5},
 ]
@@ -70,4 +77,4 @@ def test_what_is_no_verifier_is_refused(spec: object) -> None:
 def test_every_parameter_is_described() -> None:
     schemas = ADAPTER.json_schema()["$defs"]
     for name, schema in schemas.items():
-        assert all("description" in field for key, field in schema["properties"].items() if key != "type"), name
+        assert all("description" in field for key, field in schema.get("properties", {}).items() if key != "type"), name
