@@ -12,6 +12,19 @@ SPECS: list[dict[str, object]] = [
     {"type": "choice", "answer": "B"},
     {"type": "exact", "answer": "Paris", "ignore_case": False},
     {"type": "json_schema", "schema": {"type": "object"}},
+    {
+        "type": "judge",
+        "model": "big",
+        "mode": "pairwise",
+        "rubric": "Is it kind?",
+        "reference": "Yes.",
+        "scale": 5,
+        "pass_at": 1.0,
+        "max_tokens": 64,
+        "temperature": 0.5,
+        "feedback": True,
+        "max_response_bytes": 4_000,
+    },
     {"type": "math", "answer": "1/2"},
     {"type": "regex", "pattern": "a+", "flags": "i"},
 ]
@@ -27,7 +40,7 @@ def test_a_spec_survives_reading_and_writing(spec: dict[str, object]) -> None:
 
 
 def test_a_spec_becomes_its_verifier() -> None:
-    assert ADAPTER.validate_python(SPECS[3]) == MathVerifier(answer="1/2")
+    assert ADAPTER.validate_python(SPECS[4]) == MathVerifier(answer="1/2")
 
 
 @pytest.mark.parametrize(
