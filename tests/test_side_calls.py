@@ -137,7 +137,7 @@ def test_the_budget_is_asked_first_and_pays_for_what_came() -> None:
 def test_the_deadline_ends_a_call_on_the_worker_and_after_it_none_begins() -> None:
     async def scenario() -> None:
         long = Inquiry(messages=MESSAGES, max_tokens=90)
-        async with calling(upstream := Upstream(always(SLOW)), deadline_s=0.3, max_tokens=100) as (calls, purse, _):
+        async with calling(upstream := Upstream(always(SLOW)), deadline_s=0.3, max_tokens=1_000) as (calls, purse, _):
             with pytest.raises(InquiryError, match="time is up"):
                 await calls.ask(long)
             await upstream.wait_until(lambda one: one.in_flight == 0)
@@ -146,7 +146,7 @@ def test_the_deadline_ends_a_call_on_the_worker_and_after_it_none_begins() -> No
             with pytest.raises(InquiryError, match="time is up"):
                 await calls.post("scripted", "/score", {})
             assert len(upstream.seen) == calls.calls == 1
-            assert purse.tokens_left == 100 - calls.made[0].usage.completion
+            assert purse.tokens_left == 1_000 - calls.made[0].usage.completion
 
     run(scenario)
 
