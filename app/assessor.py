@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -58,9 +59,16 @@ class Assessor(msgspec.Struct, frozen=True, kw_only=True):
         """Whether placing the candidate may take algebra."""
         return candidate.answer is not None and not self.clusters.knows(candidate.answer)
 
-    async def take_written(self, candidate: Candidate) -> Candidate:
-        """Return a candidate that an aggregator has written, examined and placed like any other."""
-        return await self.place(await self.examine(candidate, Ask()), ())
+    async def take_written(self, candidate: Candidate, *, deadline: float) -> Candidate:
+        """Return a candidate that an aggregator has written, examined and placed like any other.
+
+        Where that lasts until the `deadline`, in the event loop's time, it doesn't count.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self.place(await self.examine(candidate, Ask()), ())
+        except TimeoutError:
+            return replace(candidate, rejection="not examined in time")
 
     async def place(self, candidate: Candidate, earlier: Sequence[Candidate]) -> Candidate:
         """Return the candidate with its cluster and, where it doesn't count, the reason."""

@@ -147,12 +147,13 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     Candidates are numbered from 0 in the order in which they were asked for, never in the order of arrival, so
     that rules which break ties by `index` don't depend on the workers' timing. `failure` is the cause where there
     is no completion; `rejection` says why a completion doesn't count. `synthesized`: it was written from the others by
-    an aggregator, in place of being drawn.
+    an aggregator, in place of being drawn. `model` is the one that it is from, or None for the request's own.
     """
 
     index: int
     round: int = 0
     chain: int = 0
+    model: str | None = None
     worker: str | None = None
     reply: Reply = Reply()
     finish_reason: str | None = None

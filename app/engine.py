@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
 from app.errors import BudgetTooSmallError
 from app.gathering import BUDGET, DEADLINE, Gathering
-from app.purse import Purse
-from app.requirements import check_parts, judging_costs
+from app.purse import NONE, Purse
+from app.requirements import check_parts, rooms
 from app.run import Run
 from app.shortfall import shortfall
 from app.side_calls import SideCalls
@@ -90,7 +91,8 @@ class Engine:
             )
             stopped_by = await gathering.gather()
             cancelled = await run.stop()
-            decision = await self._decide(job, board, run, assessor) if board.pool else None
+            purse.gathered()
+            decision = await self._decide(job, board, run, assessor, deadline) if board.pool else None
         if decision is None:
             raise shortfall(board.back, wanted=job.strategy.min_candidates, stopped_by=stopped_by)
         await observer.decided(decision)
@@ -107,12 +109,12 @@ class Engine:
         return conclude(job, ended, decision, diversity, self.prices)
 
     @staticmethod
-    async def _decide(job: Job, board: Board, run: Run, assessor: Assessor) -> Decision:
+    async def _decide(job: Job, board: Board, run: Run, assessor: Assessor, deadline: float) -> Decision:
         """Return the aggregator's decision, made before the run is left, so that what it asks ends with the run."""
         tools = AggregatorTools(
             question=assessor.question,
             models=assessor.tools.models,
-            examine=assessor.take_written,
+            examine=partial(assessor.take_written, deadline=deadline),
             next_index=len(run.asked),
             next_round=1 + max((ask.round for ask in run.asked), default=0),
             seed=job.seed or 0,
@@ -157,17 +159,22 @@ class Engine:
         return (job.deadline_s, DEADLINE) if paid_s is None else min((job.deadline_s, DEADLINE), (paid_s, BUDGET))
 
     def _purse(self, job: Job) -> Purse:
-        """Return the purse for the job's budget. Raises where it can't be kept, or not even one candidate fits."""
-        judging_tokens, judging_usd = judging_costs(job, self.prices)
-        purse = Purse(
-            job.strategy.budget,
-            price=self.prices.get(job.model),
-            candidate_tokens=job.max_tokens,
-            judging_tokens=judging_tokens,
-            judging_usd=judging_usd,
-        )
-        if not purse.affords(job.strategy.context.prompt_tokens(job.messages, Ask(), job.fields)):
-            raise BudgetTooSmallError(
-                "the budget doesn't allow for a single candidate; raise it or lower max_tokens", param="strategy.budget"
+        """Return the purse for the job's budget. Raises where it can't be kept, or not even one candidate fits.
+
+        Where one candidate doesn't fit beside what is kept free for the aggregator, nothing is kept free for that.
+        """
+        judging, closing = rooms(job, self.prices)
+        prompt = job.strategy.context.prompt_tokens(job.messages, Ask(), job.fields)
+        for kept_free in (closing, NONE):
+            purse = Purse(
+                job.strategy.budget,
+                price=self.prices.get(job.model),
+                candidate_tokens=job.max_tokens,
+                judging=judging,
+                closing=kept_free,
             )
-        return purse
+            if purse.affords(prompt):
+                return purse
+        raise BudgetTooSmallError(
+            "the budget doesn't allow for a single candidate; raise it or lower max_tokens", param="strategy.budget"
+        )

@@ -37,11 +37,15 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SideCall(msgspec.Struct, frozen=True, kw_only=True):
-    """One call that was made: of which model, its tokens, and the seconds that it took."""
+    """One call that was made: of which model, its tokens, when it began by `perf_counter`, and how long it took.
+
+    Both times are in seconds.
+    """
 
     model: str
     usage: Usage
     seconds: float
+    began: float = 0.0
 
 
 class Expense(msgspec.Struct, frozen=True, kw_only=True):

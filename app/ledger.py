@@ -42,7 +42,7 @@ def account(
     busy_s: float,
     side_calls: Sequence[SideCall] = (),
 ) -> Cost:
-    """Return the cost of a run whose candidates, drawn from `model`, have their fates.
+    """Return the cost of a run whose candidates, drawn from `model` unless they name another, have their fates.
 
     `undrawn` candidates were never asked for because the run ended early; `busy_s` is the time in seconds during
     which any call was under way.
@@ -50,22 +50,33 @@ def account(
     beside: dict[str, Usage] = {}
     for call in side_calls:
         beside[call.model] = beside.get(call.model, Usage()) + call.usage
-    drawn = sum((candidate.usage for candidate in candidates), Usage())
-    aside = sum(beside.values(), Usage())
+    spent = {**beside, model: beside.get(model, Usage())}
+    for candidate in candidates:
+        name = candidate.model or model
+        spent[name] = spent.get(name, Usage()) + candidate.usage
     by_fate = dict.fromkeys(Fate, 0)
     for candidate in candidates:
         by_fate[candidate.fate or Fate.FAILED] += candidate.usage.completion
-    by_fate[Fate.VERIFIER] += aside.completion
-    spent = {**beside, model: drawn + beside.get(model, Usage())}
-    seconds = {name: sum(call.seconds for call in side_calls if call.model == name) for name in beside}
+    by_fate[Fate.VERIFIER] += sum(usage.completion for usage in beside.values())
+    seconds = {name: _busy_s(name, candidates, side_calls) for name in spent}
     return Cost(
         usd=_usd(spent, {**seconds, model: busy_s}, prices),
-        usage=drawn + aside,
+        usage=sum(spent.values(), Usage()),
         completion_by_fate=by_fate,
         saved_estimate=_saved(candidates, undrawn),
         calls=calls,
         beside=beside,
     )
+
+
+def _busy_s(model: str, candidates: Sequence[Candidate], side_calls: Sequence[SideCall]) -> float:
+    """Return the seconds during which calls of a model beside the drawing were under way; of those at once, one."""
+    busy_s = sum(candidate.latency_ms for candidate in candidates if candidate.model == model) / 1_000
+    end = float("-inf")
+    for call in sorted((call for call in side_calls if call.model == model), key=lambda call: call.began):
+        busy_s += max(call.began + call.seconds - max(call.began, end), 0.0)
+        end = max(end, call.began + call.seconds)
+    return busy_s
 
 
 def _usd(spent: Mapping[str, Usage], seconds: Mapping[str, float], prices: Mapping[str, Price]) -> float | None:

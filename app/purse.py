@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from app.candidates import Usage
@@ -16,6 +17,16 @@ UNLIMITED = float("inf")
 FREE = Price()
 
 
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """Part of a budget: completion tokens, and US dollars."""
+
+    tokens: int = 0
+    usd: float = 0.0
+
+
+NONE = Room()
+
+
 class Purse:
     """Keeps a run within its tokens and its money.
 
@@ -24,8 +35,9 @@ class Purse:
     are drawn as long as anything is left, none with a longer limit than that, and `overdrawn` tells when together
     they have used up more than there was. Prompts are reckoned by a guess until the worker has counted them.
 
-    With each candidate goes room for judging it: `judging_tokens` and `judging_usd`. What is asked beside the
-    candidates is `set_aside` and then settled; a candidate's own judges find the room that was reserved for them.
+    With each candidate goes room for judging it, `judging`. What is asked beside the candidates is `set_aside` and then
+    settled; a candidate's own judges find the room that was reserved for them. `closing` is kept free for what the
+    aggregator asks, until everything has `gathered`.
     """
 
     def __init__(
@@ -34,15 +46,15 @@ class Purse:
         *,
         price: Price | None,
         candidate_tokens: int | None,
-        judging_tokens: int = 0,
-        judging_usd: float = 0.0,
+        judging: Room = NONE,
+        closing: Room = NONE,
     ) -> None:
         self._max_tokens = UNLIMITED if budget.max_completion_tokens is None else budget.max_completion_tokens
         self._max_usd = UNLIMITED if budget.max_cost_usd is None else budget.max_cost_usd
         self._price = price or FREE
         self._candidate_tokens = candidate_tokens
-        self._judging_tokens = judging_tokens
-        self._judging_usd = judging_usd
+        self._judging = judging
+        self._closing = closing
         self._aside_tokens = 0
         self._aside_usd = 0.0
         self._held = 0
@@ -58,14 +70,14 @@ class Purse:
         """
         if self._candidate_tokens is not None:
             return False
-        return self._arrived + self._aside_tokens > self._max_tokens or not self._payable(self._arrived)
+        return self._arrived > self._room or not self._payable(self._arrived, usd=self._closing.usd)
 
     @property
     def tokens_left(self) -> int | None:
         """How many tokens a candidate that is drawn now may have at most; None where nothing limits them."""
-        limits = [self._max_tokens - self._arrived - self._aside_tokens]
+        limits = [self._room - self._arrived]
         if self._max_usd != UNLIMITED and (usd_a_token := self._price.of(Usage(completion=1))):
-            limits.append((self._max_usd - self._usd(self._arrived)) / usd_a_token)
+            limits.append((self._max_usd - self._closing.usd - self._usd(self._arrived)) / usd_a_token)
         left = min(limits)
         return None if left == UNLIMITED else int(left)
 
@@ -73,8 +85,9 @@ class Purse:
         """Whether one more candidate with such a prompt fits, be it as long as it may, and the judging of it, too."""
         tokens = self._committed + (1 if self._candidate_tokens is None else self._candidate_tokens)
         judged = self._held + 1
-        room = self._max_tokens - self._aside_tokens - judged * self._judging_tokens
-        return tokens <= room and self._payable(tokens, prompt_tokens, judged * self._judging_usd)
+        if tokens + judged * self._judging.tokens > self._room:
+            return False
+        return self._payable(tokens, prompt_tokens, judged * self._judging.usd + self._closing.usd)
 
     def reserve(self, prompt_tokens: int) -> bool:
         """Set aside what one more candidate may cost; False where that doesn't fit."""
@@ -100,9 +113,7 @@ class Purse:
     def set_aside(self, prompt_tokens: int, tokens: int, price: Price | None) -> bool:
         """Set aside what a call beside the candidates may cost by its model's `price`; False where that doesn't fit."""
         usd = (price or FREE).of(Usage(prompt=prompt_tokens, completion=tokens))
-        if self._committed + self._aside_tokens + tokens > self._max_tokens:
-            return False
-        if not self._payable(self._committed, usd=usd):
+        if self._committed + tokens > self._room or not self._payable(self._committed, usd=usd + self._closing.usd):
             return False
         self._aside_tokens += tokens
         self._aside_usd += usd
@@ -113,6 +124,15 @@ class Purse:
         set_aside = Usage(prompt=prompt_tokens, completion=tokens)
         self._aside_tokens += usage.completion - tokens
         self._aside_usd += (price or FREE).of(usage) - (price or FREE).of(set_aside)
+
+    def gathered(self) -> None:
+        """Note that no more candidates are drawn: what was kept free for the end is there to be spent now."""
+        self._closing = NONE
+
+    @property
+    def _room(self) -> float:
+        """Completion tokens that candidates, and what is asked from now on, may have together."""
+        return self._max_tokens - self._aside_tokens - self._closing.tokens
 
     @property
     def _committed(self) -> int:

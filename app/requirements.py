@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.candidates import Ask
 from app.errors import InvalidRequestError, InvalidStrategyError, QuorumError, SandboxUnavailableError
 from app.price import Price
+from app.purse import Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,15 +40,24 @@ async def check_parts(strategy: Strategy, tools: VerifierTools) -> None:
 
 
 def expenses(job: Job, candidate_tokens: int) -> tuple[Sequence[Expense], Sequence[Expense]]:
-    """Return the most that judging one candidate of the job costs, and the most that aggregating them all does."""
-    strategy = job.strategy
+    """Return the most that judging one candidate of the job costs, and the most that aggregating them all does.
+
+    The latter holds the judging of what the aggregator writes itself.
+    """
+    strategy, aggregator = job.strategy, job.strategy.aggregator
     prompt = strategy.context.prompt_tokens(job.messages, Ask(), job.fields)
-    judging = [expense for one in strategy.verifiers for expense in one.expenses(prompt, candidate_tokens)]
-    return judging, strategy.aggregator.expenses(prompt, candidate_tokens, strategy.draws)
+
+    def judging(tokens: int) -> list[Expense]:
+        return [expense for one in strategy.verifiers for expense in one.expenses(prompt, tokens)]
+
+    aggregating = list(aggregator.expenses(prompt, candidate_tokens, strategy.draws))
+    if aggregating and aggregator.written_tokens:
+        aggregating += judging(aggregator.written_tokens)
+    return judging(candidate_tokens), aggregating
 
 
-def judging_costs(job: Job, prices: Mapping[str, Price]) -> tuple[int, float]:
-    """Return the most completion tokens, and US dollars, that judging one candidate takes.
+def rooms(job: Job, prices: Mapping[str, Price]) -> tuple[Room, Room]:
+    """Return the most that judging one candidate takes of the budget, and the most that aggregating them all does.
 
     Raises `InvalidRequestError` where a limit in money can't be kept, as the price of a model is unknown.
     """
@@ -59,9 +69,14 @@ def judging_costs(job: Job, prices: Mapping[str, Price]) -> tuple[int, float]:
                     f"max_cost_usd can't be kept: the server knows no price of model {model!r}; leave it out",
                     param="strategy.budget.max_cost_usd",
                 )
-    tokens = sum(expense.usage.completion for expense in judging)
-    usd = sum(prices.get(expense.model or job.model, FREE).of(expense.usage) for expense in judging)
-    return tokens, usd
+    return _room(job, judging, prices), _room(job, aggregating, prices)
+
+
+def _room(job: Job, spent: Sequence[Expense], prices: Mapping[str, Price]) -> Room:
+    return Room(
+        tokens=sum(expense.usage.completion for expense in spent),
+        usd=sum(prices.get(expense.model or job.model, FREE).of(expense.usage) for expense in spent),
+    )
 
 
 def _models(job: Job, spent: Sequence[Expense]) -> Iterator[str]:

@@ -134,6 +134,8 @@ class Run:
             task.cancel()
         if running:
             await asyncio.wait(running)
+        for drawing in self._drawing.values():
+            self._purse.release(self._reserved.pop(drawing.member.index), self._as_far(drawing).usage)
         never = [Drawing(member=member) for member in self._pending]
         cut = [self._as_far(drawing) for drawing in (*self._drawing.values(), *never)]
         while candidate := self.ready():

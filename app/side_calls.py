@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MAX_POSTED_BODY = 4 * 1024 * 1024
 """Bytes of the answer to a `post`; more is none."""
 
+TIME_IS_UP = "the run's time is up"
+
 
 class SideCalls:
     """Makes these calls for one run: implements `app.inquiry.Models`.
@@ -117,11 +119,13 @@ class SideCalls:
         return bytes(received)
 
     async def _within_deadline(self, work: Callable[[], Awaitable[None]]) -> None:
+        if asyncio.get_running_loop().time() >= self._deadline:
+            raise InquiryError(TIME_IS_UP)
         try:
             async with asyncio.timeout_at(self._deadline):
                 await work()
         except TimeoutError as error:
-            raise InquiryError("the run's time is up") from error
+            raise InquiryError(TIME_IS_UP) from error
 
     async def _attempted(self, model: str, attempt: Callable[[Worker], Awaitable[None]]) -> None:
         """Make the call; once more, on another worker, where the first can't be reached."""
@@ -164,7 +168,7 @@ class SideCalls:
         )
 
     def _book(self, model: str, usage: Usage, begun: float) -> None:
-        self.made.append(SideCall(model=model, usage=usage, seconds=perf_counter() - begun))
+        self.made.append(SideCall(model=model, usage=usage, seconds=perf_counter() - begun, began=begun))
 
 
 def _ignore(_number: int) -> None:

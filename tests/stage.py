@@ -83,10 +83,11 @@ def staged(
     *,
     routes: Mapping[str, Status] | None = None,
     workers_beside: Sequence[str] = (),
+    models: tuple[str, ...] = (MODEL,),
     **settings: object,
 ) -> Generator[Stage]:
-    """Run an upstream, with other `routes` than completions, and a gateway with these settings before it."""
-    upstream = Upstream(dialect=dialect, models=(MODEL,))
+    """Run an upstream, with other `routes` than completions, and before it a gateway with these settings."""
+    upstream = Upstream(dialect=dialect, models=models)
     upstream.routes.update(routes or {})
     with hosted(upstream) as worker:
         chosen = Settings.model_validate({"workers": [worker.url, *workers_beside], **settings})

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from app.aggregators.synthesis import Synthesis
 from app.budget import Budget
 from app.context import Context
 from app.estimate import rehearse, worst_case
@@ -13,6 +16,7 @@ from app.strategies.parallel import Parallel
 from app.strategies.reject import Reject
 from app.strategies.sequential import Sequential
 from app.tokens import TEMPLATE_TOKENS, prompt_tokens
+from app.verifiers.judge import JudgeVerifier
 
 if TYPE_CHECKING:
     from app.candidates import Message
@@ -92,3 +96,26 @@ def test_a_price_by_the_hour_is_at_worst_that_of_the_whole_deadline() -> None:
 def test_the_rehearsal_accepts_nobody_and_shows_everybody() -> None:
     assert len(rehearse(Reject(max_attempts=5))) == 5
     assert [len(ask.shown) for ask in rehearse(Hybrid(widths=(1, 2, 1)))] == [0, 1, 1, 3]
+
+
+def test_every_candidate_may_be_judged_and_what_is_written_of_them_too() -> None:
+    judge = JudgeVerifier(model="judge", max_tokens=30)
+    judged = worst_case(job(Parallel(n=4, verifiers=(judge,)), max_tokens=100), context=None, prices={})
+    assert (judged.calls, judged.completion_tokens, judged.usd) == (8, 400 + 4 * 30, None)
+    assert judged.prompt_tokens is not None
+    assert judged.prompt_tokens > 2 * 4 * BASE + 4 * 100
+    strategy = Parallel(n=4, verifiers=(judge,), aggregator=Synthesis(max_tokens=70))
+    written = worst_case(job(strategy, max_tokens=100), context=None, prices={})
+    assert (written.calls, written.completion_tokens) == (4 + 5 + 1, 400 + 5 * 30 + 70)
+
+
+def test_judges_cost_by_their_own_price() -> None:
+    judge = JudgeVerifier(model="judge", max_tokens=30)
+    prices = {"m": Price(completion=1.0), "judge": Price(completion=10.0)}
+    worst = worst_case(job(Parallel(n=4, verifiers=(judge,)), max_tokens=100), context=None, prices=prices)
+    assert worst.usd == pytest.approx((400 + 10 * 120) / 1_000_000)
+
+
+def test_without_a_bound_on_the_candidates_the_calls_of_judges_are_known_all_the_same() -> None:
+    worst = worst_case(job(Parallel(n=2, verifiers=(JudgeVerifier(),))), context=None, prices={})
+    assert (worst.calls, worst.completion_tokens) == (4, None)

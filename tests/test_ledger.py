@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.candidates import Candidate, Fate, Usage
-from app.ledger import account
+from app.inquiry import SideCall
+from app.ledger import Cost, account
 from app.price import Price
 
 TOKENS = st.integers(0, 5_000)
@@ -71,3 +74,72 @@ def test_money_is_counted_by_the_models_price() -> None:
     assert (
         account(candidates, undrawn=0, calls=2, model="m", prices={"m": Price(gpu_hour=3_600.0)}, busy_s=9.0).usd == 9.0
     )
+
+
+def asked(model: str, completion: int = 0, *, prompt: int = 0, began: float = 0.0, seconds: float = 1.0) -> SideCall:
+    return SideCall(model=model, usage=Usage(prompt=prompt, completion=completion), began=began, seconds=seconds)
+
+
+TIMES = st.floats(0, 9)
+MODELS = st.sampled_from(["m", "judge", "writer"])
+SIDE_CALLS = st.lists(st.builds(asked, MODELS, TOKENS, prompt=TOKENS, began=TIMES, seconds=TIMES), max_size=8)
+
+
+def cost_of(
+    candidates: list[Candidate], side_calls: list[SideCall], prices: dict[str, Price], busy_s: float = 0.0
+) -> Cost:
+    return account(candidates, undrawn=0, calls=0, model="m", prices=prices, busy_s=busy_s, side_calls=side_calls)
+
+
+@given(CANDIDATES, SIDE_CALLS)
+def test_what_stands_beside_the_candidates_is_part_of_the_sum_and_under_its_model(
+    candidates: list[Candidate], side_calls: list[SideCall]
+) -> None:
+    cost = cost_of(candidates, side_calls, {})
+    assert cost.usage == sum((one.usage for one in (*candidates, *side_calls)), Usage())
+    assert cost.completion_by_fate[Fate.VERIFIER] == sum(call.usage.completion for call in side_calls)
+    assert sum(cost.completion_by_fate.values()) == cost.usage.completion
+    for model, usage in cost.beside.items():
+        assert usage == sum((call.usage for call in side_calls if call.model == model), Usage())
+
+
+@given(CANDIDATES, SIDE_CALLS)
+def test_money_is_the_sum_over_the_models_by_their_prices(
+    candidates: list[Candidate], side_calls: list[SideCall]
+) -> None:
+    prices = {"m": Price(completion=1.0), "judge": Price(completion=10.0), "writer": Price(prompt=3.0)}
+    drawn = sum((one.usage for one in candidates), Usage())
+    wanted = prices["m"].of(drawn) + sum(prices[call.model].of(call.usage) for call in side_calls)
+    assert cost_of(candidates, side_calls, prices).usd == pytest.approx(wanted)
+
+
+def test_without_the_price_of_one_model_no_sum_is_told() -> None:
+    candidates, prices = [drawn(10, Fate.SELECTED)], {"m": Price(completion=1.0)}
+    assert cost_of(candidates, [asked("m", 5)], prices).usd is not None
+    assert cost_of(candidates, [asked("judge", 5)], prices).usd is None
+    assert cost_of(candidates, [asked("judge", 5)], {"judge": Price(completion=1.0)}).usd is None
+
+
+def test_an_hour_of_the_requests_own_model_is_paid_once_though_it_judges_too() -> None:
+    hourly = {"m": Price(gpu_hour=3_600.0)}
+    assert cost_of([drawn(1, Fate.SELECTED)], [asked("m", seconds=5.0)], hourly, busy_s=7.0).usd == 7.0
+
+
+def test_calls_at_the_same_time_take_the_hour_of_another_model_once() -> None:
+    prices = {"m": Price(), "judge": Price(gpu_hour=3_600.0)}
+    calls = [
+        asked("judge", began=0.0, seconds=4.0),
+        asked("judge", began=1.0, seconds=2.0),
+        asked("judge", began=3.0, seconds=2.0),
+    ]
+    assert cost_of([], calls, prices, busy_s=9.0).usd == 5.0
+    assert cost_of([], [*calls, asked("judge", began=8.0)], prices, busy_s=9.0).usd == 6.0
+
+
+def test_a_candidate_that_another_model_has_written_is_paid_by_its_price() -> None:
+    written = replace(drawn(1_000_000, Fate.SELECTED), model="writer", latency_ms=2_000.0)
+    candidates = [drawn(1_000_000, Fate.COUNTED), written]
+    assert cost_of(candidates, [], {"m": Price(completion=1.0), "writer": Price(completion=5.0)}).usd == 6.0
+    assert cost_of(candidates, [], {"m": Price(completion=1.0), "writer": Price(gpu_hour=3_600.0)}).usd == 3.0
+    assert cost_of(candidates, [], {"m": Price(completion=1.0)}).usd is None
+    assert cost_of(candidates, [], {}).completion_by_fate[Fate.SELECTED] == 1_000_000

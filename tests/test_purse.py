@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.budget import Budget
 from app.candidates import Usage
 from app.price import Price
-from app.purse import Purse
+from app.purse import Purse, Room
 
 if TYPE_CHECKING:
     from random import Random
@@ -145,3 +145,117 @@ def test_the_real_price_of_a_prompt_takes_the_place_of_the_guess() -> None:
     purse.release(4, Usage(prompt=7))
     assert purse.affords(1)
     assert not purse.affords(2)
+
+
+@given(
+    max_tokens=st.integers(1, 400),
+    max_usd=st.none() | st.floats(0.05, 3),
+    candidate_tokens=st.integers(1, 40),
+    judging_tokens=st.integers(0, 20),
+    closing_tokens=st.integers(0, 60),
+    random=st.randoms(use_true_random=False),
+)
+def test_with_judges_and_an_aggregator_nothing_exceeds_the_limits_and_all_find_their_room(
+    *,
+    max_tokens: int,
+    max_usd: float | None,
+    candidate_tokens: int,
+    judging_tokens: int,
+    closing_tokens: int,
+    random: Random,
+) -> None:
+    price = Price(prompt=20_000, completion=3_000)
+    judge = Price(prompt=10_000, completion=7_000)
+    judging, closing = (
+        Room(tokens=tokens, usd=judge.of(Usage(prompt=PROMPT, completion=tokens))) if tokens else Room()
+        for tokens in (judging_tokens, closing_tokens)
+    )
+    purse = Purse(
+        Budget(max_completion_tokens=max_tokens, max_cost_usd=max_usd),
+        price=price,
+        candidate_tokens=candidate_tokens,
+        judging=judging,
+        closing=closing,
+    )
+    drawn, aside = Usage(), Usage()
+    drawing = 0
+
+    def ask(tokens: int) -> None:
+        """What has room reserved for it gets it, and leaves some of it over."""
+        nonlocal aside
+        assert purse.set_aside(PROMPT, tokens, judge)
+        used = Usage(prompt=PROMPT, completion=random.randint(0, tokens))
+        purse.settle(PROMPT, tokens, used, judge)
+        aside += used
+
+    def within() -> bool:
+        worst = drawn + Usage(prompt=drawing * PROMPT, completion=drawing * candidate_tokens)
+        usd = price.of(worst) + judge.of(aside)
+        return worst.completion + aside.completion <= max_tokens and (max_usd is None or usd <= max_usd + 1e-9)
+
+    if not purse.affords(PROMPT):
+        return
+    for _ in range(30):
+        if random.random() < 0.6 and purse.reserve(PROMPT):
+            drawing += 1
+        elif drawing:
+            if judging_tokens and random.random() < 0.8:  # a candidate that was cut off isn't judged
+                ask(judging_tokens)
+            used = Usage(prompt=PROMPT, completion=random.randint(0, candidate_tokens))
+            purse.spend(used.completion)
+            purse.release(PROMPT, used)
+            drawn, drawing = drawn + used, drawing - 1
+        assert within()
+    purse.gathered()
+    if closing_tokens:
+        ask(closing_tokens)
+    assert within()
+
+
+def kept(*, candidate_tokens: int | None, max_tokens: int | None = None, max_usd: float | None = None) -> Purse:
+    return Purse(
+        Budget(max_completion_tokens=max_tokens, max_cost_usd=max_usd),
+        price=Price(completion=1_000_000),
+        candidate_tokens=candidate_tokens,
+        closing=Room(tokens=30, usd=30.0),
+    )
+
+
+def test_what_is_kept_free_for_the_end_is_there_once_everything_has_gathered() -> None:
+    purse = kept(candidate_tokens=10, max_tokens=55)
+    assert [purse.reserve(PROMPT) for _ in range(3)] == [True, True, False]
+    assert purse.set_aside(PROMPT, 5, None)
+    assert not purse.set_aside(PROMPT, 1, None)
+    purse.gathered()
+    assert purse.set_aside(PROMPT, 30, None)
+    assert not purse.set_aside(PROMPT, 1, None)
+
+
+@pytest.mark.parametrize("limit", [{"max_tokens": 100}, {"max_usd": 100.0}])
+def test_candidates_of_unknown_length_are_cut_off_before_they_use_up_what_is_kept_free(limit: dict[str, int]) -> None:
+    purse = kept(candidate_tokens=None, **limit)
+    assert purse.reserve(PROMPT)
+    assert purse.tokens_left == 70
+    purse.spend(70)
+    assert not purse.overdrawn
+    purse.spend(1)
+    assert purse.overdrawn
+
+
+def test_what_a_call_leaves_over_of_its_room_is_there_for_others() -> None:
+    purse = filled(max_tokens=20)
+    assert purse.set_aside(PROMPT, 15, None)
+    assert not purse.set_aside(PROMPT, 6, None)
+    purse.settle(PROMPT, 15, Usage(prompt=PROMPT, completion=4), None)
+    assert purse.set_aside(PROMPT, 16, None)
+
+
+def test_money_is_set_aside_by_the_price_of_the_model_that_is_asked() -> None:
+    purse = filled(max_usd=10.0)
+    dear = Price(prompt=1_000_000, completion=2_000_000)
+    assert not purse.set_aside(3, 4, dear)
+    assert purse.set_aside(2, 4, dear)
+    assert purse.set_aside(9, 9, None)
+    assert not purse.set_aside(1, 0, dear)
+    purse.settle(2, 4, Usage(prompt=2, completion=1), dear)
+    assert purse.set_aside(2, 2, dear)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from app.aggregators.base import AggregatorTools
 from app.answers.equivalence import Equivalence
 from app.candidates import Question, Reply, Usage
 from app.errors import InquiryError, ModelNotFoundError, SandboxUnavailableError
@@ -19,6 +20,7 @@ from app.webhooks.sender import AioHttpWebhooks
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from app.candidates import Candidate
     from app.inquiry import Inquiry
     from app.sandbox.base import Ended, Program
 
@@ -94,3 +96,22 @@ def verifier_tools(offload: Offload | None = None, **given: Any) -> VerifierTool
         **given,
     }
     return VerifierTools(**chosen)
+
+
+def aggregator_tools(models: ScriptedModels | None = None, **given: Any) -> AggregatorTools:  # noqa: ANN401 - as above
+    """Return tools that ask nobody, and find nothing out about what was written, but for what is given."""
+    chosen: dict[str, Any] = {
+        "question": Question(messages=[{"role": "user", "content": "How many?"}]),
+        "models": models or ScriptedModels(),
+        "examine": _as_it_is,
+        "next_index": 9,
+        "next_round": 1,
+        "seed": 0,
+        **given,
+    }
+    return AggregatorTools(**chosen)
+
+
+async def _as_it_is(candidate: Candidate) -> Candidate:
+    await asyncio.sleep(0)
+    return candidate

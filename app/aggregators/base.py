@@ -84,6 +84,11 @@ class Aggregator(Part):
         """
         return ()
 
+    @property
+    def written_tokens(self) -> int:
+        """The most tokens of the candidate that it writes itself, which is judged like others; 0 if it writes none."""
+        return 0
+
     async def choose(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:  # noqa: ARG002 - some ask
         """Return the decision over `pool`, which must not be empty, asking models where that takes any.
 
@@ -95,6 +100,10 @@ class Aggregator(Part):
         """Return the decision over `pool`, which must not be empty."""
         tally = self.count(pool)
         ranking, tied = self.order(pool, tally)
+        return self.decision(ranking, tally, tied=tied)
+
+    def decision(self, ranking: Sequence[Candidate], tally: Tally, *, tied: bool) -> Decision:
+        """Return the decision for the first of `ranking`, with what the vote says of it."""
         votes = {cluster: float(weight) for cluster, weight in tally.votes.items()}
         own = votes.pop(ranking[0].cluster, 0.0) if ranking[0].cluster is not None else 0.0
         return Decision(

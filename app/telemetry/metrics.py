@@ -74,12 +74,13 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _count_candidates(self, outcome: Outcome, labels: tuple[str, str]) -> None:
-        by_fate: dict[str, list[Candidate]] = {}
+        alike: dict[tuple[str, str], list[Candidate]] = {}
         for candidate in outcome.candidates:
-            by_fate.setdefault((candidate.fate or Fate.FAILED).value, []).append(candidate)
-        for fate, candidates in by_fate.items():
+            of = (candidate.model or labels[0], (candidate.fate or Fate.FAILED).value)
+            alike.setdefault(of, []).append(candidate)
+        for (model, fate), candidates in alike.items():
             self._child(self._candidates, *labels, fate).inc(len(candidates))
-            self._count_tokens(labels[0], sum((candidate.usage for candidate in candidates), Usage()), fate)
+            self._count_tokens(model, sum((candidate.usage for candidate in candidates), Usage()), fate)
         for model, usage in outcome.cost.beside.items():
             self._count_tokens(model, usage, Fate.VERIFIER.value)
         names = {part.name for part in outcome.job.strategy.verifiers}

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.candidates import Candidate, Decision, Fate, Usage, Verdict
 from app.diversity.measure import Diversity
+from app.inquiry import SideCall
 from app.job import Job
 from app.ledger import account
 from app.outcome import Outcome, Timing
@@ -162,3 +163,17 @@ def test_verdicts_of_several_kinds_of_verifiers_are_one_series() -> None:
         metrics.answered(replace(outcome, job=replace(outcome.job, strategy=strategy)))
     assert value(metrics, "quorum_verdicts_total", verifier="several", status="pass") == 4
     assert value(metrics, "quorum_verdicts_total", verifier="regex", status="pass") == 2
+
+
+def test_judges_count_under_their_own_model_and_so_does_what_another_model_has_written() -> None:
+    written = replace(WINNER, model="writer", synthesized=True)
+    calls = [SideCall(model="judge", usage=Usage(prompt=7, completion=3), seconds=1.0)] * 2
+    cost = account([WINNER, written], undrawn=0, calls=4, model="m", prices={}, busy_s=1.0, side_calls=calls)
+    metrics = Metrics([], NoSandbox())
+    metrics.answered(replace(outcome_of([WINNER, written]), cost=cost))
+    assert value(metrics, "quorum_tokens_total", model="judge", kind="completion", fate="verifier") == 6
+    assert value(metrics, "quorum_tokens_total", model="judge", kind="prompt", fate="verifier") == 14
+    assert value(metrics, "quorum_tokens_total", model="m", kind="completion", fate="verifier") is None
+    assert value(metrics, "quorum_tokens_total", model="m", kind="completion", fate="selected") == 20
+    assert value(metrics, "quorum_tokens_total", model="writer", kind="completion", fate="selected") == 20
+    assert value(metrics, "quorum_candidates_total", fate="selected", **BY_STRATEGY) == 2
