@@ -8,7 +8,7 @@ from app.answers.reading.fences import fenced_blocks
 from app.verifiers.tests.pieces import Piece, unfenced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from app.answers.reading.fences import Block
 
@@ -95,24 +95,20 @@ def _completed(pieces: Sequence[Piece], chosen: Piece) -> str:
     A name is looked for in the pieces before it, the latest first, and then in those behind it.
     """
     place = next(number for number, piece in enumerate(pieces) if piece is chosen)
-    order = [*reversed(range(place)), *range(place + 1, len(pieces))]
+    places = {
+        name: (number, found)
+        for number in (*reversed(range(place + 1, len(pieces))), *range(place))
+        for name, found in pieces[number].places.items()
+    }
     taken: set[tuple[int, int]] = set()
     wanted, known = set(chosen.needs), set[str]()
     while wanted:
         name = wanted.pop()
         known.add(name)
-        for found in _definers(pieces, order, name):
-            taken.add(found)
-            wanted |= pieces[found[0]].definitions[found[1]].needs - known
+        if name in places:
+            taken.add(places[name])
+            number, found = places[name]
+            wanted |= pieces[number].definitions[found].needs - known
     before = [pieces[piece].definitions[n].source for piece, n in sorted(taken) if piece < place]
     behind = [pieces[piece].definitions[n].source for piece, n in sorted(taken) if piece > place]
     return "\n\n".join([*before, chosen.code, *behind])
-
-
-def _definers(pieces: Sequence[Piece], order: Sequence[int], name: str) -> Iterator[tuple[int, int]]:
-    """Yield where the name is defined: the last definition in the first piece of `order` that has one."""
-    for number in order:
-        places = [n for n, definition in enumerate(pieces[number].definitions) if name in definition.names]
-        if places:
-            yield number, places[-1]
-            return

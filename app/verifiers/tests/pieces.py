@@ -54,6 +54,11 @@ class Piece(msgspec.Struct, frozen=True, dict=True):
         return [_definition(node, lines) for node in body if _names(node)]
 
     @cached_property
+    def places(self) -> dict[str, int]:
+        """Where in `definitions` a name is defined last."""
+        return {name: place for place, one in enumerate(self.definitions) for name in one.names}
+
+    @cached_property
     def needs(self) -> frozenset[str]:
         """The names that it uses and doesn't define anywhere."""
         return _used(self.module) if self.module else frozenset()

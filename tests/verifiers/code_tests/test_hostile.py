@@ -203,7 +203,7 @@ SEARCHES = {
     "    found += [dict(frame.f_locals), frame.f_globals]\n    frame = frame.f_back",
     "open descriptors": "import os\nfound = []\nfor fd in range(64):\n    try: found.append(os.read(fd, 10 ** 6))\n"
     "    except OSError: pass",
-    "other processes": "from glob import glob\nfound = []\nfor path in glob('/proc/*/fd/*') + glob('/proc/*/cmdline'):\n"
+    "other processes": "from glob import glob\nfound = []\nfor path in glob('/proc/*/fd/*') + glob('/proc/*/cmd*'):\n"
     "    try: found.append(open(path, 'rb').read(10 ** 6))\n    except OSError: pass",
 }
 
