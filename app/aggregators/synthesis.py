@@ -30,7 +30,7 @@ class Synthesis(Asking):
     `votes` are those of the drawn candidates that give the same answer. One candidate alone is the answer.
     """
 
-    example: ClassVar[dict[str, object]] = {"max_tokens": 1_024}
+    example: ClassVar[dict[str, object]] = {"max_tokens": 256}
 
     type: Literal["synthesis"] = "synthesis"
     max_tokens: int = Field(strict=True, default=1_024, ge=1, le=131_072, description="Of the answer that is written.")
