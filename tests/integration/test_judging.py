@@ -319,7 +319,9 @@ def test_an_aggregator_whose_model_fails_leaves_it_to_the_vote(court: Court, kin
     body = court.stage.answer({**FOUR, "n": 3, "aggregator": {"type": kind, "model": "judge"}})
     assert body["choices"][0]["message"]["content"] == "It is 42"
     assert re.match(rf"{kind}: .*; the vote decided", body["quorum"]["decision"]["fallback"])
-    assert body["usage"]["completion_tokens"] == sent(court.drawn) + sent(court.judged)
+    called_off = kind == "tournament"  # of the other order of a match that failed, what was on its way goes uncounted
+    missing = sent(court.drawn) + sent(court.judged) - body["usage"]["completion_tokens"]
+    assert 0 <= missing <= (1 if called_off else 0)
 
 
 def test_a_tournament_is_won_by_the_answer_that_the_judge_prefers(court: Court) -> None:

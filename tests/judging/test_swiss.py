@@ -65,3 +65,16 @@ def test_when_everybody_has_met_nobody_plays() -> None:
 @pytest.mark.parametrize(("players", "rounds"), [(2, 1), (3, 2), (4, 2), (5, 3), (8, 3), (9, 4), (16, 4)])
 def test_as_many_rounds_as_one_winner_takes(players: int, rounds: int) -> None:
     assert default_rounds(players) == rounds
+
+
+def test_where_not_everybody_finds_an_opponent_the_others_play_all_the_same() -> None:
+    standings = Standings(4)
+    standings.take([((0, 1), 1.0), ((0, 2), 1.0), ((0, 3), 1.0)])
+    assert standings.pairs() == [(1, 2)]
+
+
+def test_pairing_many_players_who_nearly_all_have_met_takes_no_longer_for_it() -> None:
+    standings = Standings(40)
+    half = [(one, other) for one in range(39) for other in range(one + 1, 39)]
+    standings.take([(pair, 0.5) for pair in half])
+    assert len(standings.pairs()) == 1

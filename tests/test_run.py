@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import asyncio
+
+from app.budget import Budget
+from app.candidates import Ask, Candidate
+from app.job import Job
+from app.purse import Purse
+from app.run import Run
+from app.stopwatch import Stopwatch
+from app.strategies.parallel import Parallel
+from app.workers.client import AioHttpClient
+from app.workers.pool import Pool
+from app.workers.worker import Worker
+from tests.scripted.reply import Reply
+from tests.scripted.scripts import always
+from tests.scripted.upstream import Upstream
+
+SLOW = Reply(texts=("word " * 600,), delay_per_chunk_s=0.01)
+JOB = Job(
+    run_id="run_1",
+    model="scripted",
+    messages=[{"role": "user", "content": "Q?"}],
+    strategy=Parallel(n=2),
+    selected_by="body",
+    arrived=0.0,
+    deadline_s=20.0,
+    fields={"max_tokens": 400},
+)
+
+
+async def as_it_is(candidate: Candidate, ask: Ask) -> Candidate:  # noqa: ARG001 - an assessment that finds nothing out
+    return candidate
+
+
+def test_what_was_reserved_for_cancelled_candidates_is_there_for_others() -> None:
+    async def scenario() -> None:
+        async with Upstream(always(SLOW)) as upstream, AioHttpClient(connect_s=2.0, idle_s=5.0) as client:
+            pool = Pool([Worker(id="w0", locate=lambda: upstream.url)], client, probe_s=60.0)
+            purse = Purse(Budget(max_completion_tokens=1_000), price=None, candidate_tokens=400)
+            deadline = asyncio.get_running_loop().time() + 20.0
+            async with (
+                pool.watched(),
+                Run(
+                    JOB,
+                    deadline=deadline,
+                    pool=pool,
+                    client=client,
+                    purse=purse,
+                    assess=as_it_is,
+                    upstream=Stopwatch(),
+                ) as run,
+            ):
+                run.draw([Ask(), Ask(chain=1)])
+                await upstream.wait_until(lambda one: sum(request.sent_tokens > 1 for request in one.seen) == 2)
+                assert not purse.set_aside(1, 201, None)
+                cut = await run.stop()
+                spent = sum(candidate.usage.completion for candidate in cut)
+                assert purse.set_aside(1, 1_000 - spent, None)
+                assert not purse.set_aside(1, 1, None)
+
+    asyncio.run(scenario())
