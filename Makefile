@@ -34,7 +34,7 @@ test: check ## The gates, then the tests with their coverage; `.venv/bin/coverag
 	$(bin)/coverage combine --quiet
 	@$(bin)/coverage report --format=total >/dev/null || $(bin)/coverage report
 
-bench: install ## Measure the gateway's own speed and memory.
+bench: install ## Measure speed, memory, and what verifying costs and brings.
 	$(bin)/python -m tests.bench $(ARGS)
 
 lock: install ## Compile the pins anew from pyproject.toml; ARGS=--upgrade takes newer versions.
