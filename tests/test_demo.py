@@ -228,7 +228,7 @@ def test_an_interrupted_demo_raises_keyboard_interrupt_once_the_server_has_ended
 
 def test_programs_are_told_by_their_tests_and_the_strategies_summed_up_side_by_side() -> None:
     told = Ask(question=programs.TASKS[0], way=programs.WAYS[0])
-    verdict: Json = {"status": "pass", "score": 1.0, "note": "public 1/1, hidden 3/3\nmore"}
+    verdict: Json = {"status": "pass", "score": 1.0, "note": "tests passed: public 1/1, hidden 3/3; and more"}
     failed: Json = {"status": "fail", "score": 0.5, "note": None}
     rows = [
         Answered.read(told, _account(verdict=verdict)),

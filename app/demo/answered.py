@@ -133,9 +133,10 @@ class Answered:
 
     @property
     def tests(self) -> str:
-        """What the verifier notes of the winner."""
+        """How many tests the winner passes, as the verifier notes it."""
         verdict = self._winner.verdict
-        return (verdict.note or verdict.status).partition("\n")[0] if verdict else "-"
+        counts = (verdict.note or verdict.status).partition(";")[0] if verdict else "-"
+        return counts.removeprefix("tests passed: ")
 
     @property
     def tries(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.demo.plan import Question, Way
 
 ROUNDS = 6
-MAX_TOKENS = 120
+MAX_TOKENS = 80
 
 
 def _task(
