@@ -100,6 +100,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     A verifier that breaks gives `error`: neither a pass nor a fail, and visible as what it is. `note` is for the caller
     and never shown to a model; `told` is false where the model may not even learn the status. `outputs` are what
     the candidate's program gave on each test input, where it was run; programs with equal outputs behave alike.
+    `passed` are how many tests it passed, out of how many that expected something.
     """
 
     status: Literal["pass", "fail", "abstain", "error"]
@@ -108,6 +109,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
     told: bool = True
     outputs: tuple[str, ...] = ()
+    passed: tuple[int, int] = (0, 0)
 
 
 class Confidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,10 @@ FAILED = "!"
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
-    """Programs with equal outputs: the members, and what share of the tests each of them passes."""
+    """Programs with equal outputs: the members, and what share of the tests each of them passes.
+
+    Programs that gave the same outputs and pass different tests (asserts that see more than outputs do) are apart.
+    """
 
     members: Sequence[Candidate]
     passed: Fraction
@@ -68,15 +71,16 @@ class Execution(Aggregator):
 
 def behaviours(pool: Sequence[Candidate]) -> list[Behaviour]:
     """Return the programs by what they do; those that were never run are in none."""
-    groups: dict[tuple[str, ...], list[Candidate]] = {}
+    groups: dict[tuple[tuple[str, ...], Fraction], list[Candidate]] = {}
     for candidate in by_index(pool):
-        if candidate.verdict and candidate.verdict.outputs:
-            groups.setdefault(candidate.verdict.outputs, []).append(candidate)
-    return [Behaviour(members=members, passed=_passed(outputs, members[0])) for outputs, members in groups.items()]
+        if candidate.verdict and (outputs := candidate.verdict.outputs):
+            groups.setdefault((outputs, _passed(outputs, candidate)), []).append(candidate)
+    return [Behaviour(members=members, passed=passed) for (_, passed), members in groups.items()]
 
 
 def _passed(outputs: tuple[str, ...], member: Candidate) -> Fraction:
-    score = member.verdict.score if member.verdict else None
-    if score is not None:
-        return Fraction(score)
+    """Return the share of tests passed; of inputs that led to an output, where no test expects anything."""
+    passed, of = member.verdict.passed if member.verdict else (0, 0)
+    if of:
+        return Fraction(passed, of)
     return Fraction(sum(not output.startswith(FAILED) for output in outputs), len(outputs))

@@ -23,8 +23,8 @@ class Weighted(Voting):
     `by` says what a vote weighs: the verifiers' `score`; or, without any verifier, how sure the model was while it
     wrote (DeepConf; Fu et al., arXiv 2508.15260): `mean_confidence` over all tokens, or `lowest_group_confidence`, that
     of its least sure passage. Confidence is read from the log-probabilities of the `alternatives` likeliest tokens,
-    which the workers are asked for. A candidate without score or confidence weighs `unscored`; where no candidate has
-    any, each has one vote, and `fallback` says so.
+    which the workers are asked for. A candidate without score or confidence weighs `unscored`; where that is 0 and
+    no candidate has any, each has one vote, and `fallback` says so.
     """
 
     type: Literal["weighted"] = "weighted"

@@ -57,6 +57,7 @@ def joined(verdicts: Sequence[Verdict], *, status: Status, score: float | None) 
         note=_lines(verdict.note for verdict in verdicts),
         told=any(told) if status == "fail" else all(told),
         outputs=tuple(output for verdict in verdicts for output in verdict.outputs),
+        passed=(sum(verdict.passed[0] for verdict in verdicts), sum(verdict.passed[1] for verdict in verdicts)),
     )
 
 

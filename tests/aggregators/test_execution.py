@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def program(index: int, *outputs: str, score: float | None = None, cluster: int | None = 0) -> Candidate:
     status = "abstain" if score is None else "pass" if score == 1 else "fail"
-    verdict = Verdict(status=status, score=score, outputs=outputs)
+    passed = (0, 0) if score is None else (round(score * 4), 4)
+    verdict = Verdict(status=status, score=score, outputs=outputs, passed=passed)
     return Candidate(index=index, finish_reason="stop", cluster=cluster, verdict=verdict)
 
 
@@ -40,6 +41,13 @@ def test_tests_passed_weigh_as_such_and_programs_by_their_square_root() -> None:
     assert Execution().decide(few + many).winner.id == "c0"  # 1 x 1 against sqrt(3) x 0.5 = 0.87
     more = [program(index, "b", score=0.5) for index in (1, 2, 3, 4, 5)]
     assert Execution().decide(few + more).winner.id == "c1"  # sqrt(5) x 0.5 = 1.12
+
+
+def test_what_others_think_of_a_program_does_not_count_as_tests_passed() -> None:
+    praised = Verdict(status="pass", score=0.9, outputs=("a",), passed=(1, 2))
+    panned = Verdict(status="fail", score=0.1, outputs=("b",), passed=(2, 2))
+    pool = [Candidate(index=0, verdict=praised), Candidate(index=1, verdict=panned)]
+    assert Execution().decide(pool).winner.id == "c1"
 
 
 def test_equal_merit_is_a_tie_that_the_program_asked_for_first_wins() -> None:

@@ -96,7 +96,7 @@ def pass_at(k: int, programs: Sequence[Program]) -> float:
 def selected(programs: Sequence[Program], aggregator: Aggregator) -> Program:
     """Return the program that the aggregator chooses, as the engine would let it: among those that count."""
     pool = [program.candidate for program in programs]
-    accepted = [one for one in pool if one.verdict and one.verdict.status != "fail" and one.answer]
+    accepted = [one for one in pool if one.verdict and one.verdict.status not in {"fail", "error"} and one.answer]
     if isinstance(aggregator, Majority) or not accepted or aggregator.considers_failed:
         accepted = pool
     winner = aggregator.decide(accepted).winner.index

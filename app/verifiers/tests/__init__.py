@@ -152,8 +152,14 @@ class CodeTests(Verifier):
         """Return whether the candidate's program passes. Raises `SandboxError` where it could not be run."""
         code = await self._code(candidate.reply.text)
         if code is None:
-            outputs = ("!no code",) * (len(self.public) + len(self.hidden))
-            return Verdict(status="fail", score=0.0, feedback="No code was found.", outputs=outputs)
+            cases = [case for _, case in self._cases()]
+            return Verdict(
+                status="fail",
+                score=0.0,
+                feedback="No code was found.",
+                outputs=("!no code",) * len(cases),
+                passed=(0, sum(case.expects for case in cases)),
+            )
         outcomes = await Runner(code, self._manner, tools.sandbox).outcomes((*self.public, *self.hidden))
         results = Results(public=outcomes[: len(self.public)], hidden=outcomes[len(self.public) :])
         return verdict_on(results, self.hidden_feedback)

@@ -60,6 +60,7 @@ def verdict_on(results: Results, hidden_feedback: HiddenFeedback) -> Verdict:
         note=_note(results),
         told=bool(_failed(results.public) or hidden_feedback != "none" or not _judged(results.hidden)),
         outputs=outputs,
+        passed=(passed, len(judged)),
     )
 
 
