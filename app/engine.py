@@ -21,6 +21,7 @@ from app.purse import NONE, Purse
 from app.requirements import check_parts, rooms
 from app.run import Run
 from app.shortfall import shortfall
+from app.sandbox.turns import Turns
 from app.side_calls import SideCalls
 from app.stopwatch import Stopwatch
 from app.verifiers.base import VerifierTools
@@ -143,7 +144,7 @@ class Engine:
                 equivalence=self.equivalence,
                 offload=self.offload,
                 models=models,
-                sandbox=self.sandbox,
+                sandbox=Turns(self.sandbox),
                 webhooks=self.webhooks,
                 until=until,
             ),

@@ -25,7 +25,9 @@ _DEFINES = re.compile(
     re.MULTILINE,
 )
 _PYTHON = frozenset({"", "py", "python", "python3", "pycon"})
-_NOT_CODE = frozenset({"text", "txt", "plaintext", "output", "console", "markdown", "md", "log"})
+_NOT_CODE = frozenset(
+    {"text", "txt", "plaintext", "output", "console", "markdown", "md", "log", "bash", "sh", "shell", "zsh"}
+)
 _STATEMENTS = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -42,9 +44,9 @@ class Code(Extractor):
 
     Models correct themselves downwards, so a later block counts for more; but after the program they like to show its
     use and its output, so a block that defines something counts for more than one that doesn't. Blocks tagged as
-    text or output count only where there is no other. A reply without a fence is code if all of it is a Python module
-    that defines, imports or assigns something. Python that parses is compared without its comments and layout; other
-    code without its layout.
+    text, output or a shell's lines count only where there is no other. A reply without a fence is code if all of it is
+    a Python module that defines, imports or assigns something. Python that parses is compared without its comments and
+    layout; other code without its layout.
     """
 
     type: Literal["code"] = "code"

@@ -22,6 +22,7 @@ WORDING = {
     "dict_type": "this must be an object",
     "tuple_type": "this must be a list",
     "list_type": "this must be a list",
+    "too_long": "this takes at most {max_length}; {actual_length} given",
     "too_short": "this needs at least {min_length}; {actual_length} given",
     "extra_forbidden": "there is no such field here",
     "missing": "this field is required",

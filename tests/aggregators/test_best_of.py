@@ -38,3 +38,9 @@ def test_only_a_perfect_score_that_comes_first_is_settled() -> None:
     assert not rule.settled([scored(1, 1.0)], Tally(), [0, 2])
     assert not rule.settled([scored(0, 0.99)], Tally(), [1])
     assert rule.settled([scored(0, 0.5)], Tally(), [])
+
+
+def test_where_nothing_has_a_score_the_vote_decides_and_that_is_told() -> None:
+    decision = BestOf().decide([scored(0, None, 0), scored(1, None, 1), scored(2, None, 1)])
+    assert (decision.winner.id, decision.votes, decision.of) == ("c1", 2, 3)
+    assert decision.fallback == "no candidate has a score: the vote decided"
