@@ -15,6 +15,7 @@ import structlog
 from app.errors import SandboxError
 from app.sandbox.capture import Capture
 from app.sandbox.launch import launch
+from app.sandbox.rlimits import give_way
 from app.sandbox.usage import used
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ class Process:
         self._began = self._ended = time.monotonic()
         self._news: asyncio.Future[How] = self._loop.create_future()
         self._gone: asyncio.Future[None] = self._loop.create_future()
-        self._init: int | None = None
         self._init_pid = 0
         self._init_fd: int | None = None
         self._ours = False
@@ -118,6 +118,7 @@ class Process:
     def _over(self, memory_bytes: int) -> bool:
         if not self._ours:
             return False
+        give_way(self._init_pid)
         usage = used(self._init_pid)
         return usage.memory > memory_bytes or usage.files > _MOST_FILES
 
