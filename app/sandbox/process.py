@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.sandbox.launch import Start
 
-How = Literal["ended", "timed_out", "too_much_output", "too_much_memory"]
+How = Literal["ended", "timed_out", "too_much_output", "too_much_memory", "too_many_files"]
 
 _STATUS_BYTES = 4096
 _WATCH_S = 0.05
@@ -31,7 +31,7 @@ _DEATH_S = 5.0
 """What a killed sandbox may take to be gone; longer only where the kernel itself hangs."""
 
 _UNTOLD_S = 1.0
-_MOST_FILES = 16_384
+MOST_FILES = 16_384
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -85,8 +85,8 @@ class Process:
             await asyncio.wait({self._news}, timeout=min(left, _WATCH_S))
             if self._news.done():
                 return self._news.result()
-            if self._over(memory_bytes):
-                return "too_much_memory"
+            if beyond := self._beyond(memory_bytes):
+                return beyond
         return "timed_out"
 
     async def end(self) -> None:
@@ -115,12 +115,15 @@ class Process:
         self._loop.add_reader(fd, tell)
         kept.callback(self._loop.remove_reader, fd)
 
-    def _over(self, memory_bytes: int) -> bool:
+    def _beyond(self, memory_bytes: int) -> Literal["too_much_memory", "too_many_files"] | None:
+        """Return what the sandbox has too much of, by a look from outside."""
         if not self._ours:
-            return False
+            return None
         give_way(self._init_pid)
         usage = used(self._init_pid)
-        return usage.memory > memory_bytes or usage.files > _MOST_FILES
+        if usage.files > MOST_FILES:
+            return "too_many_files"
+        return "too_much_memory" if usage.memory > memory_bytes else None
 
     def _take(self, capture: Capture) -> None:
         if capture.read() == "end":

@@ -260,7 +260,7 @@ def test_files_without_end_are_cut_off(run: Run) -> None:
         open(f"/tmp/{number}", "w").close()
     """
     ended = run(code, limits=Limits(wall_s=20.0))
-    assert ended.how == "killed"
+    assert (ended.how, ended.stderr) == ("killed", b"\nquorum: killed, as it had more than 16384 files\n")
 
 
 def test_open_files_are_bounded(run: Run) -> None:
@@ -318,6 +318,28 @@ def test_abstract_sockets_of_this_machine_are_out_of_reach(run: Run) -> None:
 
 def test_asyncio_works_all_the_same(run: Run) -> None:
     assert printed(run("import asyncio\nprint(asyncio.run(asyncio.sleep(0, 'awake')))")) == "awake\n"
+
+
+@pytest.mark.parametrize("pool", ["multiprocessing.Pool", "concurrent.futures.ProcessPoolExecutor"])
+def test_pools_of_processes_work_all_the_same(run: Run, pool: str) -> None:
+    code = f"""
+    import concurrent.futures, multiprocessing, os
+    with {pool}(2) as pool: print(list(pool.map(abs, [-1, -2, -3])))
+    """
+    assert printed(run(code)) == "[1, 2, 3]\n"
+
+
+def test_shared_memory_by_name_counts_as_its_scratch_space(run: Run) -> None:
+    code = """
+    import os
+    from multiprocessing.shared_memory import SharedMemory
+    free = os.statvfs("/tmp").f_bavail
+    shared = SharedMemory(create=True, size=2**20)
+    shared.buf[:] = b"x" * 2**20
+    print((free - os.statvfs("/tmp").f_bavail) * os.statvfs("/tmp").f_frsize)
+    shared.unlink()
+    """
+    assert printed(run(code)) == f"{2**20}\n"
 
 
 def test_the_hosts_accounts_cannot_be_read(run: Run) -> None:
