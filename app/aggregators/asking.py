@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from random import Random
 from typing import TYPE_CHECKING
 
+import structlog
 from msgspec.structs import replace
 from pydantic import Field
 
 from app.aggregators.base import by_index
 from app.aggregators.voting import Voting
 from app.candidates import Usage
+from app.errors import QuorumError
 from app.inquiry import Expense, Inquiry
 from app.judging.exhibits import response_of, response_tokens
 from app.tokens import TEMPLATE_TOKENS, prompt_tokens
@@ -42,6 +45,21 @@ class Asking(Voting):
     async def check(self, models: Models) -> None:
         """Make sure that the model is there. Raises `ModelNotFoundError` and `NoWorkerError`."""
         models.check(self.model)
+
+    @abstractmethod
+    async def consult(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:
+        """Return the decision by what the model says, else the vote's."""
+
+    async def choose(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:
+        """Return the decision by what the model says; the vote's, too, where reading that breaks."""
+        try:
+            return await self.consult(pool, tools)
+        except QuorumError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a model has written, the run has its candidates
+            reason = f"it broke ({type(error).__name__})"
+        structlog.get_logger(__name__).warning("aggregator_broke", aggregator=self.name, reason=reason)
+        return self.voted(pool, reason)
 
     def inquiry(self, messages: Sequence[Message], max_tokens: int, *, becomes_candidate: bool = False) -> Inquiry:
         """Return the question to the model."""

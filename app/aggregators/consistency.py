@@ -45,7 +45,7 @@ class Consistency(Asking):
             self.expense(frame, self.max_tokens, calls=1, prompt=prompt_tokens, responses=shown, each=candidate_tokens)
         ]
 
-    async def choose(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:
+    async def consult(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:
         """Return the decision for the candidate that the model picks, else the vote's."""
         if len(pool) == 1 or _agree(pool):
             return self.decide(pool)

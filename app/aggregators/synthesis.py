@@ -53,7 +53,7 @@ class Synthesis(Asking):
             self.expense(frame, self.max_tokens, calls=1, prompt=prompt_tokens, responses=shown, each=candidate_tokens)
         ]
 
-    async def choose(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:
+    async def consult(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:
         """Return the decision for what the model writes, else the vote's."""
         if len(pool) == 1:
             return self.decide(pool)

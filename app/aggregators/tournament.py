@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from app.errors import InquiryError
 from app.judging.exhibits import conversation
 from app.judging.pairwise import compare, comparison_prompt
 from app.judging.swiss import Standings, default_rounds
+from app.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ class Tournament(Asking):
     base-2 logarithm of the entrants, rounded up) neighbours in the standings meet who haven't met before. Who is better
     in both orders wins; anything else, also a verdict that can't be read, is a draw. Equal points go by votes, then to
     the candidate asked for first, and are reported as `tied`. Where `max_calls`, the budget, time or a worker ends it
-    early, the standings decide, and `fallback` says so; without any match played the vote does.
+    early, the standings decide, and `fallback` says so; without any verdict that could be read the vote does.
     """
 
     example: ClassVar[dict[str, object]] = {"entrants": 4}
@@ -62,7 +63,7 @@ class Tournament(Asking):
         )
         return [expense] if calls else ()
 
-    async def choose(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:
+    async def consult(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:
         """Return the decision for the winner of the tournament, else the vote's."""
         tally = self.count(pool)
         ranking, _ = self.order(pool, tally)
@@ -73,6 +74,8 @@ class Tournament(Asking):
         ended = await self._play(standings, self.shown(players), tools)
         if not standings.played:
             return self.voted(pool, f"no match could be played: {ended}")
+        if not standings.told:
+            return self.voted(pool, "no verdict could be read")
         best = standings.order()
         decision = self.decision(
             led_by([players[player] for player in best], ranking),
@@ -86,7 +89,7 @@ class Tournament(Asking):
         """Play the rounds; return what ended them early, or None."""
         question, matches_left = conversation(tools.question), self.max_calls // CALLS_A_MATCH
 
-        async def match(one: int, other: int) -> float | InquiryError:
+        async def match(one: int, other: int) -> float | InquiryError | None:
             try:
                 comparison = await compare(
                     question,
@@ -97,15 +100,14 @@ class Tournament(Asking):
                 )
             except InquiryError as error:
                 return error
-            return 0.5 if comparison.points is None else comparison.points
+            return comparison.points
 
         for _ in range(self._rounds(len(responses))):
             if not matches_left:
                 return f"max_calls is {self.max_calls}"
             pairs = standings.pairs()
-            async with asyncio.TaskGroup() as group:
-                playing = [(pair, group.create_task(match(*pair))) for pair in pairs[:matches_left]]
-            results = [(pair, task.result()) for pair, task in playing]
+            playing = pairs[:matches_left]
+            results = list(zip(playing, await side_by_side(partial(match, *pair) for pair in playing), strict=True))
             standings.take([(pair, points) for pair, points in results if not isinstance(points, InquiryError)])
             failed = next((points for _, points in results if isinstance(points, InquiryError)), None)
             if failed:

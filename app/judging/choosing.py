@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from app.judging.exhibits import UNTRUSTED, fenced
-from app.judging.replies import last_lines, last_object
+from app.judging.replies import LEAD_IN, last_lines, last_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 LABEL = "choice"
 LABELLED = re.compile(
-    r"\bchoice[\"']? ?(?:[:=]|is) ?[\"'(\[]{0,3}(?:the )?(?:response)?[ _]?(\d{1,4})\b", re.IGNORECASE
+    LEAD_IN + r"choice ?(?:[:=]|is) ?([\"'(\[]{0,3}(?:the )?(?:responses?)?[ _]?\d{1,4}\b.*)", re.IGNORECASE
 )
-NAMED = re.compile(r"\bresponse[ _]?(\d{1,4})\b", re.IGNORECASE)
+NAMED = re.compile(
+    r"\bresponses?[ _]?(\d{1,4}(?: ?(?:,|-|\u2013|/|&|or|and|to)+ ?(?:response )?\d{1,4}){0,9})\b", re.IGNORECASE
+)
 ALONE = re.compile(r"[\"'(\[]{0,3}(\d{1,4})[\"')\]]{0,3}\.?")
+DIGITS = re.compile(r"\d{1,4}")
 
 
 def choice_prompt(question: str, responses: Sequence[str]) -> list[Message]:
@@ -40,7 +43,7 @@ def read_choice(said: Said, count: int) -> int | None:
     told = last_object(said).get(LABEL)
     if isinstance(told, int) and not isinstance(told, bool):
         return told if 1 <= told <= count else None
-    lines = last_lines(said)
+    lines = [f"{LABEL}: {told}"] if isinstance(told, str) else last_lines(said)
     for pattern in (LABELLED, NAMED, ALONE):
         for line in lines:
             numbers = _numbers(line, pattern)
@@ -56,6 +59,6 @@ def numbered(responses: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _numbers(line: str, pattern: re.Pattern[str]) -> set[int]:
-    """Return the different numbers that match in a line; a number alone has to be all that the line says."""
-    found = [pattern.fullmatch(line)] if pattern is ALONE else pattern.finditer(line)
-    return {int(match[1]) for match in found if match}
+    """Return the different numbers in what matches in a line: by their names, otherwise the line as a whole has to."""
+    found = pattern.finditer(line) if pattern is NAMED else [pattern.fullmatch(line)]
+    return {int(number) for match in found if match for number in DIGITS.findall(match[1])}

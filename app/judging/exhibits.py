@@ -36,9 +36,9 @@ def fenced(exhibits: Sequence[tuple[str, str]]) -> str:
 
 
 def conversation(question: Question) -> str:
-    """Return what was asked: the user's words or, where more was said, the whole conversation by roles."""
+    """Return what was asked: the words of the one message or, where more was said, the conversation by roles."""
     if len(question.messages) == 1:
-        return question.text
+        return _said(question.messages[0])
     return "\n".join(f"[{message.get('role')}] {_said(message)}" for message in question.messages)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
 from app.judging.exhibits import UNTRUSTED, fenced
 from app.judging.pointwise import RUBRIC
-from app.judging.replies import last_lines, last_object
+from app.judging.replies import LEAD_IN, last_lines, last_object
+from app.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,13 +24,22 @@ Preference: TypeAlias = Literal["A", "B", "tie"]
 LABEL = "verdict"
 TIES = ("tie", "draw", "equal", "neither", "both")
 
-LABELLED = re.compile(r"(?:verdict|winner|better|best|judg[e]?ment)[\"']? ?(?:[:=]|is) ?(.{1,60})$", re.IGNORECASE)
-CHOSEN = re.compile(
-    r"[\"'(\[]{0,3}(?:the )?(?:response|answer|option)?[ _]?([AB])[\"')\]]{0,3}"
-    r"(?:$|[.,;:!(-]| (?:is|because|since|as|wins)\b)",
+LABELLED = re.compile(
+    LEAD_IN + r"(?:verdict|winner|better|best|judge?ment)(?: (?:one|response|answer))? ?(?:[:=]|is) ?(.{1,60})",
     re.IGNORECASE,
 )
-TIED = re.compile(r"[\"'(\[]{0,3}(?:an? )?(?:" + "|".join(TIES) + r")\b", re.IGNORECASE)
+END = r"[\"')\]]{0,3}[.,;!]?"
+CHOSEN = re.compile(
+    r"[\"'(\[]{0,3}(?:the )?(?:response|answer|option)?[ _]?([AB])[\"')\]]{0,3}(?: is better| wins)?" + END,
+    re.IGNORECASE,
+)
+TIED = re.compile(
+    r"[\"'(\[]{0,3}(?:an? )?(?:"
+    + "|".join(TIES)
+    + r")(?: is better| wins| (?:are )?(?:equal|equally \w{1,20}))?"
+    + END,
+    re.IGNORECASE,
+)
 ALONE = re.compile(r"[\"'(\[]{0,3}(?:(?:response|answer|option) )?(?:A|B|tie|draw)[\"')\]]{0,3}\.?", re.IGNORECASE)
 
 
@@ -69,7 +79,7 @@ def read_preference(said: Said) -> Preference | None:
     """Return which response the judge finds better at its end; None where that can't be read."""
     told = last_object(said).get(LABEL)
     for line in [f"{LABEL}: {told}"] if isinstance(told, str) else last_lines(said):
-        labelled = LABELLED.search(line)
+        labelled = LABELLED.fullmatch(line)
         if labelled or ALONE.fullmatch(line):
             return _preference(labelled[1] if labelled else line)
     return None
@@ -83,24 +93,13 @@ async def compare(
     Raises the `InquiryError` of an order that got no answer; the other one is called off then.
     """
     orders = ((first, second), (second, first))
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(_said(ask(comparison_prompt(question, one, other, rubric=rubric))))
-                for one, other in orders
-            ]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    straight, reverse = (task.result() for task in tasks)
+    prompts = [comparison_prompt(question, one, other, rubric=rubric) for one, other in orders]
+    straight, reverse = await side_by_side(partial(ask, prompt) for prompt in prompts)
     return Comparison(straight=straight, reverse=reverse)
 
 
-async def _said(answer: Awaitable[Said]) -> Said:
-    return await answer
-
-
 def _preference(value: str) -> Preference | None:
-    if TIED.match(value):
+    if TIED.fullmatch(value):
         return "tie"
-    chosen = CHOSEN.match(value)
+    chosen = CHOSEN.fullmatch(value)
     return None if chosen is None else "A" if chosen[1].upper() == "A" else "B"

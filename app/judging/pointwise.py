@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from app.judging.exhibits import UNTRUSTED, fenced
-from app.judging.replies import last_lines, last_object, number_in
+from app.judging.replies import LEAD_IN, last_lines, last_object, number_in
 
 if TYPE_CHECKING:
     from app.candidates import Message
@@ -19,11 +19,10 @@ RUBRIC = (
 LABEL = "score"
 
 NUMBER = r"(?<![\d.])([+-]?\d{1,6}(?:\.\d{1,6})?)(?![\d%]|\.\d)"
-OUT_OF = r"(?: ?(?:/|out of|of) ?(\d{1,6})(?![\d.]))?"
-LABELLED = re.compile(
-    r"\b(?:score|rating|grade)[\"']? ?(?:[:=]|is|of)? ?[\"'(\[]{0,3}" + NUMBER + OUT_OF, re.IGNORECASE
-)
-ALONE = re.compile(r"[\"'(\[]{0,3}" + NUMBER + OUT_OF + r"[\"')\]]{0,3}\.?")
+OUT_OF = r"(?: ?(?:/|out of|of) ?(\d{1,6})(?!\d|\.\d))?"
+VALUE = r"[\"'(\[]{0,3}" + NUMBER + OUT_OF + r"[\"')\]]{0,3}[.,;!]?"
+LABELLED = re.compile(LEAD_IN + r"(?:score|rating|grade) ?(?:[:=]|is|of)? ?" + VALUE, re.IGNORECASE)
+ALONE = re.compile(VALUE)
 
 
 def score_prompt(
@@ -51,12 +50,14 @@ def read_score(said: Said, scale: int) -> float | None:
     """
     told = last_object(said).get(LABEL)
     if isinstance(told, int | float) and not isinstance(told, bool):
-        return _on_scale(float(told), scale)
-    match = number_in(last_lines(said), LABELLED, ALONE)
+        return _on_scale(told, scale)
+    lines = [f"{LABEL}: {told}"] if isinstance(told, str) else last_lines(said)
+    match = number_in(lines, LABELLED, ALONE)
     if match is None or int(match[2] or scale) != scale:
         return None
     return _on_scale(float(match[1]), scale)
 
 
 def _on_scale(score: float, scale: int) -> float | None:
-    return score if 0 <= score <= scale else None
+    """Return the score as a float; None off the scale, where an integer may be too large for one."""
+    return float(score) if 0 <= score <= scale else None

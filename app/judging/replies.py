@@ -25,7 +25,10 @@ LENGTH = "length"
 """The `finish_reason` of an answer that was cut off by its limit."""
 
 MARKUP = str.maketrans("", "", "*_`#$")
-LABEL = re.compile(r"[a-z ]{0,40}[:=]")
+LEAD_IN = r"(?:[-\u2022] ?)?(?:(?:so|thus|therefore|my|the|final|overall|total),? ){0,4}"
+"""What may stand before the label of a line that gives a verdict; whatever else does may quote it, or deny it."""
+
+LABEL_START = re.compile(r"[a-z ]{0,40}[:=]")
 
 
 def last_lines(said: Said) -> list[str]:
@@ -53,13 +56,9 @@ def last_object(said: Said) -> dict[str, object]:
 
 
 def number_in(lines: Sequence[str], labelled: re.Pattern[str], alone: re.Pattern[str]) -> re.Match[str] | None:
-    """Return what the first line that holds a number says: the last match of `labelled` in it, or a line `alone`."""
-    for line in lines:
-        matches = list(labelled.finditer(line))
-        found = matches[-1] if matches else alone.fullmatch(line)
-        if found:
-            return found
-    return None
+    """Return what the first line says that is `labelled`, the whole of it; where none is, the first that is `alone`."""
+    found = (pattern.fullmatch(line) for pattern in (labelled, alone) for line in lines)
+    return next(filter(None, found), None)
 
 
 def reason_of(said: Said, label: str) -> str | None:
@@ -77,7 +76,7 @@ def _objects(tail: str, end: int) -> Iterator[dict[str, object]]:
             return
         try:
             found: object = msgspec.json.decode(tail[start:end])
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             continue
         if isinstance(found, dict):
             yield cast("dict[str, object]", found)
@@ -90,5 +89,5 @@ def _without(lines: Sequence[str], label: str) -> Iterator[str]:
 
 
 def _begins(line: str, label: str) -> bool:
-    start = LABEL.match(line[:200].translate(MARKUP).strip().lower())
+    start = LABEL_START.match(line[:200].translate(MARKUP).strip().lower())
     return start is not None and label in start[0]

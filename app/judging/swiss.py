@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+DRAW = 0.5
+
 MAX_STEPS = 10_000
 """How many pairings are tried for a round before somebody has to sit out."""
 
@@ -14,13 +16,14 @@ MAX_STEPS = 10_000
 class Standings:
     """Where the players stand. They are numbered from 0 by their strength, which breaks ties in points.
 
-    `points` by player: 1 for a win, half for a draw, 1 for a round without an opponent (a bye), which nobody gets a
-    second time before everybody has had one. `played` counts matches.
+    `points` by player: 1 for a win, half for a draw and for a round without a match that was played, which so is worth
+    what it tells: nothing. `played` counts matches, `told` those of them of which somebody could tell who won.
     """
 
     def __init__(self, players: int) -> None:
         self.points = [0.0] * players
         self.played = 0
+        self.told = 0
         self._met: set[frozenset[int]] = set()
         self._byes = [0] * players
 
@@ -29,13 +32,15 @@ class Standings:
         return sorted(range(len(self.points)), key=lambda player: (-self.points[player], player))
 
     def pairs(self) -> list[tuple[int, int]]:
-        """Return who plays whom in the next round, best first; with an odd number, the weakest gets the bye."""
+        """Return who plays whom in the next round, best first.
+
+        With an odd number the weakest sits out (a bye), but nobody a second time before everybody has.
+        """
         players = self.order()
         if len(players) % 2:
             bye = min(reversed(players), key=lambda player: self._byes[player])
             players.remove(bye)
             self._byes[bye] += 1
-            self.points[bye] += 1.0
         steps = MAX_STEPS
         pairs: list[tuple[int, int]] = []
 
@@ -58,13 +63,16 @@ class Standings:
 
         return pairs if paired(players) else self._greedy(players)
 
-    def take(self, results: Iterable[tuple[tuple[int, int], float]]) -> None:
-        """Put down the results of matches: what the first of each pair got of the one point."""
+    def take(self, results: Iterable[tuple[tuple[int, int], float | None]]) -> None:
+        """Put down a round's results: what the first of each pair got of the one point; None for nobody could tell."""
+        round_points = [DRAW] * len(self.points)
         for (one, other), points in results:
             self._met.add(frozenset((one, other)))
-            self.points[one] += points
-            self.points[other] += 1.0 - points
             self.played += 1
+            if points is not None:
+                self.told += 1
+                round_points[one], round_points[other] = points, 1.0 - points
+        self.points = [sum(both) for both in zip(self.points, round_points, strict=True)]
 
     def _greedy(self, players: Sequence[int]) -> list[tuple[int, int]]:
         """Return as many pairs as come about from the top down, where not everybody finds an opponent."""

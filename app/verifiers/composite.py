@@ -82,10 +82,8 @@ class Composite(Verifier):
 
 
 def summed_up(verdicts: Sequence[Verdict], *, status: Status, score: float | None, told: bool) -> Verdict:
-    """Return the verdict of `status`: with the feedback of those that agree, and the notes and outputs of all."""
-    agreeing = [verdict for verdict in verdicts if verdict.status == status]
-    everything = joined(verdicts, status=status, score=score)
-    return replace(everything, feedback=joined(agreeing, status=status, score=score).feedback, told=told)
+    """Return the verdict of `status` that `verdicts` come to, of which a model may be told or not."""
+    return replace(joined(verdicts, status=status, score=score), told=told)
 
 
 def _depth(verifier: Verifier) -> int:

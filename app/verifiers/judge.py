@@ -55,7 +55,7 @@ class JudgeVerifier(Verifier):
     max_tokens: int = Field(strict=True, default=256, ge=1, le=32_768, description="Of each of the judge's answers.")
     temperature: float = Field(strict=True, default=0.0, ge=0.0, le=2.0, description="Of the model that is asked.")
     feedback: bool = Field(
-        strict=True, default=False, description="Whether the judge's reasons become the verdict's feedback."
+        strict=True, default=False, description="Whether the reasons of `pointwise` become the verdict's feedback."
     )
     max_response_bytes: int = Field(
         strict=True, default=8_000, ge=100, le=1_000_000, description="Of a longer response, the judge sees the end."
@@ -65,6 +65,11 @@ class JudgeVerifier(Verifier):
     def _compared_with_something(self) -> Self:
         if self.mode == "pairwise" and self.reference is None:
             raise ValueError("mode 'pairwise' compares each candidate with `reference`: give one")
+        if self.mode == "pairwise" and self.feedback:
+            raise ValueError(
+                "the reasons of mode 'pairwise' tell of `reference`, which no model may see: leave `feedback` out, "
+                "or take mode 'pointwise'"
+            )
         return self
 
     async def check(self, tools: VerifierTools) -> None:
@@ -93,7 +98,7 @@ class JudgeVerifier(Verifier):
         score = pointwise.read_score(said, self.scale)
         if score is None:
             return _unreadable([said])
-        return self._verdict(score / self.scale, said, pointwise.LABEL)
+        return self._verdict(score / self.scale, reason_of(said, pointwise.LABEL) if self.feedback else None)
 
     async def _compared(self, question: str, response: str, tools: VerifierTools) -> Verdict:
         """Return the verdict on a response beside the reference, by both orders."""
@@ -106,14 +111,10 @@ class JudgeVerifier(Verifier):
         )
         if comparison.points is None:
             return _unreadable([comparison.straight, comparison.reverse])
-        return self._verdict(comparison.points, comparison.straight, pairwise.LABEL)
+        return self._verdict(comparison.points)
 
-    def _verdict(self, score: float, said: Said, label: str) -> Verdict:
-        return Verdict(
-            status="pass" if score >= self.pass_at else "fail",
-            score=score,
-            feedback=reason_of(said, label) if self.feedback else None,
-        )
+    def _verdict(self, score: float, feedback: str | None = None) -> Verdict:
+        return Verdict(status="pass" if score >= self.pass_at else "fail", score=score, feedback=feedback)
 
     def _inquiry(self, messages: Sequence[Message]) -> Inquiry:
         return Inquiry(messages=messages, model=self.model, max_tokens=self.max_tokens, temperature=self.temperature)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Status: TypeAlias = Literal["pass", "fail", "abstain", "error"]
 
 
+LOGGED = 200
+"""Characters of an error's reason that are logged, as it may hold a worker's own words."""
+
+
 async def judge_all(verifiers: Sequence[Verifier], candidate: Candidate, tools: VerifierTools) -> Verdict | None:
     """Return the verdict of all `verifiers` together; None where there are none."""
     return combine(await verdicts_of(verifiers, candidate, tools)) if verifiers else None
@@ -45,7 +49,7 @@ def combine(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def joined(verdicts: Sequence[Verdict], *, status: Status, score: float | None) -> Verdict:
-    """Return the verdict that `verdicts` come to: every different line of theirs, in their order.
+    """Return the verdict that `verdicts` come to: the feedback of those of its status, the notes and outputs of all.
 
     A model may be told of a fail if it may be told of one that failed, and of anything else if it may of all.
     """
@@ -53,7 +57,7 @@ def joined(verdicts: Sequence[Verdict], *, status: Status, score: float | None) 
     return Verdict(
         status=status,
         score=score,
-        feedback=_lines(verdict.feedback for verdict in verdicts),
+        feedback=_lines(verdict.feedback for verdict in verdicts if verdict.status == status),
         note=_lines(verdict.note for verdict in verdicts),
         told=any(told) if status == "fail" else all(told),
         outputs=tuple(output for verdict in verdicts for output in verdict.outputs),
@@ -84,5 +88,5 @@ async def _judge(verifier: Verifier, candidate: Candidate, tools: VerifierTools)
         reason = f"The verifier {verifier.name} could not decide: {error.message}."
     except Exception as error:  # noqa: BLE001 - a verifier that breaks is a verdict, and must not end the run
         reason = f"The verifier {verifier.name} broke ({type(error).__name__})."
-    structlog.get_logger(__name__).warning("verifier_broke", candidate=candidate.id, reason=reason)
-    return Verdict(status="error", feedback=reason)
+    structlog.get_logger(__name__).warning("verifier_broke", candidate=candidate.id, reason=reason[:LOGGED])
+    return Verdict(status="error", feedback=reason, note=reason)

@@ -25,7 +25,7 @@ USUAL_SCORES = {"pass": 1.0, "fail": 0.0, "abstain": None}
 Score = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
-class Said(msgspec.Struct):
+class Answered(msgspec.Struct):
     """What a webhook answers: a status, a score in 0..1, or both, and words for the model; the rest is ignored."""
 
     status: Literal["pass", "fail", "abstain"] | None = None
@@ -81,7 +81,7 @@ class WebhookVerifier(Verifier):
         body = msgspec.json.encode(self._body(candidate, tools))
         delivery = Delivery(url=self.url, body=body, timeout_s=self.timeout_s, until=tools.until)
         try:
-            said = msgspec.json.decode(await tools.webhooks.deliver(delivery), type=Said)
+            said = msgspec.json.decode(await tools.webhooks.deliver(delivery), type=Answered)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise WebhookError("what the webhook answered is no verdict") from error
         return self._verdict(said)
@@ -98,7 +98,7 @@ class WebhookVerifier(Verifier):
             **{name: more[name] for name in self.include},
         }
 
-    def _verdict(self, said: Said) -> Verdict:
+    def _verdict(self, said: Answered) -> Verdict:
         feedback = said.feedback[:MAX_FEEDBACK] if said.feedback else None
         if said.status:
             score = USUAL_SCORES[said.status] if said.score is None else said.score

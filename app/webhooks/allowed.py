@@ -26,8 +26,17 @@ UNICAST = IPv6Network("2000::/3")
 TUNNELS = (IPv6Network("2001::/32"), IPv6Network("2002::/16"))
 """Teredo and 6to4, whose addresses hold an IPv4 address that somebody else's relay sends to."""
 
-INNER = (IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"), IPv4Network("168.63.129.16/32"))
-"""What looks like the internet and is not: relays of 6to4, a range for documentation, Azure's own services."""
+MAPPED = IPv6Network("::ffff:0:0/96")
+"""IPv4 addresses as IPv6 spells them, which are taken for what they are before anything is compared."""
+
+INNER = (
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("3fff::/20"),
+    IPv4Network("168.63.129.16/32"),
+)
+"""What looks like the internet and is not, wholly: protocols' own addresses, relays of 6to4, a range for documentation,
+Azure's own services."""
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +88,7 @@ class AllowedHosts:
         except ValueError as error:
             raise InvalidStrategyError(f"{error}", param="url") from error
         if not any(entry.names(target) for entry in self._entries):
-            host = f"{target.name or target.address}, port {target.port}"
+            host = f"{target.host}, port {target.port}"
             raise InvalidStrategyError(
                 f"this server sends no webhooks to {host}: its operator must list it in webhooks.allowed_hosts",
                 param="url",
@@ -106,4 +115,6 @@ def is_public(address: Address) -> bool:
 def _narrow(network: Network) -> Network:
     if network.prefixlen < WIDEST[network.version]:
         raise ValueError(f"{network} is nearly everything; list the networks that are meant")
+    if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
+        raise ValueError(f"{network} holds IPv4 addresses; write it as an IPv4 network")
     return network

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections import defaultdict
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from uuid import uuid4
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     AddressInfo: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
     """What `getaddrinfo` says of one address: family, kind, protocol, its host's name, and host, port and more."""
 
+CONNECTIONS_A_HOST = 64
+"""The most at the same time, so that no host has to be afraid of us, nor anybody of another's slow one."""
+
 RETRY_S = 0.25
 """Seconds between the two tries."""
 
@@ -45,7 +49,8 @@ class AioHttpWebhooks:
     """Implements `app.webhooks.base.Webhooks`.
 
     Each try has a connection of its own, over no proxy, follows no redirect and bears no cookie. `timeout_s` is the
-    most that a try may take, whatever a caller asks for. `resolver` finds addresses by name; the system's, by default.
+    most that a try may take, whatever a caller asks for; its wait for one of the host's connections is no part of that,
+    as it isn't the receiver's slowness. `resolver` finds addresses by name; the system's, by default.
     """
 
     def __init__(
@@ -56,11 +61,16 @@ class AioHttpWebhooks:
         self._timeout_s = timeout_s
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
+        self._turns = defaultdict[tuple[str, int], asyncio.Semaphore](lambda: asyncio.Semaphore(CONNECTIONS_A_HOST))
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=self._resolver, use_dns_cache=False, force_close=True, socket_factory=self._socket
+                resolver=self._resolver,
+                use_dns_cache=False,
+                force_close=True,
+                limit=0,  # each has had its turn by then
+                socket_factory=self._socket,
             ),
             timeout=aiohttp.ClientTimeout(total=None),
             headers={"Content-Type": "application/json", "User-Agent": "Quorum"},
@@ -92,6 +102,18 @@ class AioHttpWebhooks:
         return await self._tried(target, delivery, name)
 
     async def _tried(self, target: Target, delivery: Delivery, name: str) -> bytes:
+        turn = self._turns[target.host, target.port]
+        try:
+            async with asyncio.timeout_at(delivery.until):
+                await turn.acquire()
+        except TimeoutError as error:
+            raise WebhookError("there was no time left to wait for a connection to the webhook's host") from error
+        try:
+            return await self._timed(target, delivery, name)
+        finally:
+            turn.release()
+
+    async def _timed(self, target: Target, delivery: Delivery, name: str) -> bytes:
         limit_s = min(delivery.timeout_s, self._timeout_s)
         try:
             async with asyncio.timeout_at(min(delivery.until, asyncio.get_running_loop().time() + limit_s)):

@@ -34,6 +34,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     url: str
 
+    @property
+    def host(self) -> str:
+        """The name or the address."""
+        return self.name or str(self.address)
+
     @classmethod
     def of(cls, url: str) -> Target:
         """Return the target of `url`. Raises ValueError, whose message says what is wrong with it."""

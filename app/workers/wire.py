@@ -119,7 +119,7 @@ def usage_of(document: bytes | bytearray) -> ChunkUsage:
     """Return what a JSON answer says that it has cost; nothing where it doesn't say."""
     try:
         return msgspec.json.decode(document, type=Document).usage or ChunkUsage()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return ChunkUsage()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from app.aggregators.asking import led_by
 from app.aggregators.consistency import Consistency
@@ -16,7 +17,7 @@ from app.aggregators.majority import Majority
 from app.aggregators.synthesis import Synthesis
 from app.aggregators.tournament import Tournament
 from app.candidates import Candidate, Reply
-from app.errors import InquiryError, ModelNotFoundError
+from app.errors import InquiryError, ModelNotFoundError, NoWorkerError
 from app.tally import Tally
 from app.tokens import TEMPLATE_TOKENS, prompt_tokens
 from tests.tools import ScriptedModels, aggregator_tools
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from app.aggregators.asking import Asking
     from app.candidates import Decision
-    from app.inquiry import Inquiry
+    from app.inquiry import Inquiry, Said
 
 ASKING: list[Asking] = [Consistency(), Synthesis(), Tournament()]
 every = pytest.mark.parametrize("aggregator", ASKING, ids=lambda one: one.name)
@@ -63,6 +64,31 @@ def test_where_the_model_gives_no_answer_the_vote_decides_and_says_why(
     assert (decision.fallback is not None) == bool(models.asked)
     assert decision.fallback is None or re.search("budget has no room.*; the vote decided", decision.fallback)
     assert decision.synthesized is None
+
+
+class Unreadable(ScriptedModels):
+    """A model whose answer breaks whoever reads it."""
+
+    async def ask(self, inquiry: Inquiry) -> Said:
+        await super().ask(inquiry)
+        raise KeyError("sk-secret")
+
+
+@every
+def test_an_answer_that_breaks_its_reader_leaves_it_to_the_vote(aggregator: Asking) -> None:
+    pool = pool_of(0, 1, 1)
+    with capture_logs() as logs:
+        decision = chosen(aggregator, pool, Unreadable(lambda _: "Choice: 1"))
+    assert decision.ranking == Majority().decide(pool).ranking
+    assert decision.fallback == f"{aggregator.name}: it broke (KeyError); the vote decided"
+    assert [entry["event"] for entry in logs] == ["aggregator_broke"]
+    assert "sk-secret" not in str(logs)
+
+
+@every
+def test_an_error_of_quorums_own_is_no_broken_reader(aggregator: Asking) -> None:
+    with pytest.raises(NoWorkerError):
+        chosen(aggregator, pool_of(0, 1, 1), ScriptedModels(lambda _: NoWorkerError("nobody")))
 
 
 @every

@@ -4,6 +4,8 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+
 from app.aggregators.consistency import Consistency
 from app.candidates import Candidate, Reply
 from tests.tools import ScriptedModels, aggregator_tools
@@ -62,8 +64,9 @@ def test_what_all_agree_on_needs_no_choice() -> None:
     assert models.asked
 
 
-def test_a_choice_that_cannot_be_read_leaves_it_to_the_vote() -> None:
-    decision = chosen(ScriptedModels(lambda _: "Choice: 7"), pool_of(0, 1, 1))
+@pytest.mark.parametrize("reply", ["Choice: 7", 'Hm.\n{"a":' + "[" * 1_500 + "}"])
+def test_a_choice_that_cannot_be_read_leaves_it_to_the_vote(reply: str) -> None:
+    decision = chosen(ScriptedModels(lambda _: reply), pool_of(0, 1, 1))
     assert decision.winner.id == "c1"
     assert decision.fallback == "consistency: the model's choice could not be read; the vote decided"
 

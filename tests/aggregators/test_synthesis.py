@@ -92,6 +92,11 @@ def test_what_does_not_count_leaves_it_to_the_vote_and_stays_listed(
     assert decision.synthesized is None or decision.synthesized.rejection
 
 
+def test_what_is_nested_too_deeply_to_be_read_is_an_answer_like_another() -> None:
+    text = 'Hm.\n{"a":' + "[" * 1_500 + "}"
+    assert chosen(ScriptedModels(lambda _: text), pool_of(0, 1, 1), cluster=None).winner.reply.text == text
+
+
 def test_different_answers_are_shown_first_where_not_all_can_be() -> None:
     models = ScriptedModels(lambda _: "It is 42.")
     chosen(models, pool_of(0, 0, 0, 1), synthesis=Synthesis(max_shown=2))

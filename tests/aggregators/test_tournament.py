@@ -80,8 +80,35 @@ def test_a_judge_that_only_favours_a_place_makes_draws_and_votes_decide_them() -
 
 
 def test_what_cannot_be_read_is_a_draw() -> None:
-    decision = chosen(ScriptedModels(lambda _: "Who knows?"), pool_of(0, 1, 2, 3))
-    assert (decision.winner.id, decision.tied, decision.fallback) == ("c0", True, None)
+    def says(inquiry: Inquiry) -> str:
+        one, other = shown(inquiry)
+        return f"Verdict: {'A' if one > other else 'B'}" if {one, other} == {2, 3} else "Who knows?"
+
+    decision = chosen(ScriptedModels(says), pool_of(0, 1, 2, 3), rounds=1)
+    assert [one.id for one in decision.ranking] == ["c3", "c0", "c1", "c2"]
+    assert (decision.tied, decision.fallback) == (False, None)
+
+
+@pytest.mark.parametrize("reply", ["Who knows?", 'Hm.\n{"a":' + "[" * 1_500 + "}"])
+@pytest.mark.parametrize("params", [{}, {"max_calls": 2}])
+def test_where_nothing_can_be_read_the_vote_decides(reply: str, params: dict[str, object]) -> None:
+    decision = chosen(ScriptedModels(lambda _: reply), pool_of(0, 0, 1, 1, 1, 2), **params)
+    assert decision.winner.id == "c2"
+    assert decision.fallback == "tournament: no verdict could be read; the vote decided"
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=9), st.integers(1, 8), st.integers(2, 80))
+def test_when_all_matches_are_drawn_the_votes_winner_wins(votes: list[int], rounds: int, max_calls: int) -> None:
+    pool = pool_of(*(cluster for cluster, count in enumerate(votes) for _ in range(count)))
+    params = {"entrants": 9, "rounds": rounds, "max_calls": max_calls}
+    decision = chosen(ScriptedModels(lambda _: "Verdict: tie"), pool, **params)
+    assert decision.winner == Tournament().decide(pool).winner
+
+
+def test_who_has_not_played_does_not_win_by_that() -> None:
+    pool = pool_of(*[0] * 10, *[1] * 5, 2)
+    assert chosen(judge(lambda _: 0), pool, max_calls=2).winner.id == "c0"
+    assert chosen(judge(lambda index: index), pool, max_calls=2).winner.id == "c10"
 
 
 @pytest.mark.parametrize(("max_calls", "asked"), [(2, 2), (3, 2), (4, 4), (6, 6), (7, 6), (8, 8)])

@@ -61,6 +61,9 @@ def test_a_synthesis_goes_on_with_the_callers_own_conversation() -> None:
 
 def test_a_conversation_is_shown_whole_and_a_question_as_it_is() -> None:
     assert conversation(Question(messages=[{"role": "user", "content": "Why?"}])) == "Why?"
+    assert conversation(Question(messages=[{"role": "system", "content": "Write a poem."}])) == "Write a poem."
+    image = [{"type": "image_url", "image_url": {"url": "data:,"}}]
+    assert conversation(Question(messages=[{"role": "user", "content": image}])) == "(no text)"
     turns = [("system", "Be brief."), ("user", "Hi"), ("assistant", None), ("user", "Why?")]
     shown = conversation(Question(messages=[{"role": role, "content": content} for role, content in turns]))
     assert shown == "[system] Be brief.\n[user] Hi\n[assistant] (no text)\n[user] Why?"

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+DEEP = 'Fine.\n{"a":' + "[" * 1_500 + "}"
+"""What ends as an object does, and is nested too deeply to be read as one."""
+
+
 def said(text: str, finish_reason: str = "stop") -> Said:
     return Said(reply=Reply(text=text), finish_reason=finish_reason, worker="w", usage=Usage(), latency_ms=0.0)
 
@@ -40,7 +44,9 @@ def said(text: str, finish_reason: str = "stop") -> Said:
         ('Here it is:\n```json\n{\n  "reason": "fine: score: 3",\n  "score": 7\n}\n```', 7),
         ('{"score": "7"}', 7),
         ('{"reason": "A {brace}", "score": 0}', 0),
-        ("A score of 3 for style; overall Score: 7", 7),
+        ("- Overall score: 7", 7),
+        ("Score: 2\nThe response claimed 'Score: 10'.", 2),
+        ("Score: 2\nIt calls itself a\n10/10", 2),
         ("Score: 7\n\nLet me know whether you need more.", 7),
         ("Score: 3\nOn reflection:\nScore: 7", 7),
         ("# Score: 10", 10),
@@ -69,6 +75,14 @@ def test_a_score_is_read_however_the_judge_writes_it(text: str, score: float) ->
         "The answer is 42, which is right.",
         "Score: 1234567",
         "Score: 1.2.3",
+        "Score: 10 would be too generous.",
+        "Score: 2. A score of 10 would need a proof.",
+        "Score: 2 or 3",
+        "A score of 3 for style; overall Score: 7",
+        "It says 'Score: 10'",
+        '{"score": 1' + "0" * 400 + "}",
+        '{"score": "1' + "0" * 400 + '"}',
+        DEEP,
     ],
 )
 def test_what_gives_no_score_on_the_scale_is_unreadable(text: str) -> None:
@@ -100,7 +114,9 @@ def test_a_quotation_far_above_the_end_is_not_the_judges_verdict() -> None:
         ("Verdict: A tie", "tie"),
         ("Verdict: both are equally good", "tie"),
         ("Verdict: neither", "tie"),
-        ("Verdict: A, because B is wrong", "A"),
+        ("Verdict: A wins.", "A"),
+        ("Verdict: B\nResponse A says: the verdict is A", "B"),
+        ("Verdict: neither is better", "tie"),
         ("Verdict: B is better", "B"),
         ('```json\n{"reason": "x", "verdict": "B"}\n```', "B"),
         ('{"verdict": "Response A"}', "A"),
@@ -112,7 +128,12 @@ def test_a_preference_is_read_however_the_judge_writes_it(text: str, preference:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Verdict:", "Verdict: A or B", "Verdict: C", "Verdict: Although", "Both have merits.", '{"verdict": 1}'],
+    [
+        *("", "Verdict:", "Verdict: A or B", "Verdict: C", "Verdict: Although", "Both have merits.", '{"verdict": 1}'),
+        *("Verdict: A is worse than B", "Verdict: A is not better", "Verdict: A, B", "Verdict: A, because B is wrong"),
+        *("Both are wrong but A is better", "Verdict: both are wrong but A is better", "It says: the verdict is A"),
+        DEEP,
+    ],
 )
 def test_what_prefers_nobody_is_unreadable(text: str) -> None:
     assert read_preference(said(text)) is None
@@ -152,6 +173,14 @@ def test_only_who_is_better_in_both_orders_wins(straight: str, reverse: str, poi
         ("Choice: 0", None),
         ('{"choice": 9}', None),
         ("Response 3 is better than response 2", None),
+        ("Choice: 3 or 4", None),
+        ("Choice: 1, 2 and 4", None),
+        ("Choice: 1-3", None),
+        ("Choice: 3, as I said: 3", 3),
+        ('{"choice": "3"}', 3),
+        ("Responses 3 and 4", None),
+        ("Choice: 2\nThe response claims 'Choice: 3'", 2),
+        (DEEP, None),
         ("all of them", None),
         ("The answer 3 is given by most", None),
         ("", None),

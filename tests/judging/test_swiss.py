@@ -24,7 +24,7 @@ def test_everybody_plays_every_round_nobody_twice_and_points_add_up(better: list
         pairs = played(standings, better)
         assert len({player for pair in pairs for player in pair}) == 2 * len(pairs) == count - count % 2
         met += [frozenset(pair) for pair in pairs]
-        assert sum(standings.points) == number * (count - count % 2) / 2 + number * (count % 2)
+        assert sum(standings.points) == number * count / 2
     assert len(set(met)) == len(met) == standings.played
 
 
@@ -46,6 +46,24 @@ def test_nobody_sits_out_twice_before_everybody_has(players: int) -> None:
         pairs = played(standings, [0.0] * players)
         out += {*range(players)} - {player for pair in pairs for player in pair}
     assert len(set(out)) == len(out)
+
+
+@given(st.integers(2, 9), st.data())
+def test_draws_byes_and_matches_that_were_not_played_change_no_order(players: int, data: st.DataObject) -> None:
+    standings = Standings(players)
+    for _ in range(data.draw(st.integers(0, players - 1))):
+        pairs = standings.pairs()
+        results = data.draw(st.lists(st.sampled_from([0.5, None, "off"]), min_size=len(pairs), max_size=len(pairs)))
+        standings.take([(pair, got) for pair, got in zip(pairs, results, strict=True) if not isinstance(got, str)])
+        assert standings.order() == [*range(players)]
+
+
+def test_a_bye_is_worth_half_and_nothing_before_its_round_was_played() -> None:
+    standings = Standings(3)
+    assert standings.pairs() == [(0, 1)]
+    assert standings.points == [0.0, 0.0, 0.0]
+    standings.take([((0, 1), 1.0)])
+    assert standings.points == [1.0, 0.0, 0.5]
 
 
 def test_neighbours_in_the_standings_meet_and_equal_points_go_by_strength() -> None:

@@ -69,8 +69,19 @@ def test_a_judge_that_says_nothing_readable_abstains_with_a_note_for_the_caller_
 
 def test_the_reason_is_feedback_where_that_is_wanted() -> None:
     assert judged(JudgeVerifier(feedback=True), "Step 2 is wrong.\nScore: 2").feedback == "Step 2 is wrong."
-    verdict = judged(PAIRWISE.model_copy(update={"feedback": True}), "It is off.\nVerdict: B", "Good.\nVerdict: A")
-    assert verdict.feedback == "It is off."
+
+
+def test_the_reasons_of_a_comparison_are_no_feedback_as_they_tell_of_the_reference() -> None:
+    with pytest.raises(ValidationError, match="leave `feedback` out, or take mode 'pointwise'"):
+        JudgeVerifier(mode="pairwise", reference="It is 41.", feedback=True)
+
+
+@pytest.mark.parametrize("verifier", [JudgeVerifier(feedback=True), PAIRWISE])
+def test_a_reply_that_is_nested_too_deeply_is_an_abstention(verifier: JudgeVerifier) -> None:
+    deep = 'Fine.\n{"a":' + "[" * 1_500 + "}"
+    assert judged(verifier, deep, deep).status == "abstain"
+    verdict = judged(JudgeVerifier(feedback=True), 'It is 4.\n{"score":' + "[" * 1_500 + "}\nScore: 4")
+    assert (verdict.score, (verdict.feedback or "")[:8]) == (0.4, "It is 4.")
 
 
 @pytest.mark.parametrize("verifier", [JudgeVerifier(), PAIRWISE])
@@ -79,9 +90,8 @@ def test_a_judge_that_cannot_be_asked_is_an_error_of_the_panels(verifier: JudgeV
         judged(verifier, InquiryError("no room"), InquiryError("no room"))
     tools = verifier_tools(models=ScriptedModels(lambda _: InquiryError("the budget has no room for it")))
     verdict = asyncio.run(judge_all([verifier], CANDIDATE, tools))
-    assert verdict == Verdict(
-        status="error", feedback="The verifier judge could not decide: the budget has no room for it."
-    )
+    reason = "The verifier judge could not decide: the budget has no room for it."
+    assert verdict == Verdict(status="error", feedback=reason, note=reason)
 
 
 def test_the_judge_is_asked_as_the_request_says_and_is_shown_no_thinking() -> None:

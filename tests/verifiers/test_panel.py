@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 from structlog.testing import capture_logs
 
 from app.candidates import Candidate, Reply, Verdict
+from app.errors import WebhookError
 from app.verifiers.base import Verifier, VerifierTools
 from app.verifiers.panel import combine, judge_all
 
@@ -110,9 +111,31 @@ def test_a_verifier_that_breaks_is_an_error_without_its_secrets(
 ) -> None:
     with capture_logs() as logs:
         verdict = judge([Breaks(error=error), Says(verdict=Verdict(status="pass", score=1.0))], runner, tools)
-    assert verdict == Verdict(status="error", score=1.0, feedback=reason)
+    assert verdict == Verdict(status="error", score=1.0, feedback=reason, note=reason)
     assert [entry["event"] for entry in logs] == ["verifier_broke"]
     assert "sk-secret" not in str(logs)
+
+
+def test_what_broke_is_told_to_the_caller_and_not_to_the_model_that_failed(
+    runner: asyncio.Runner, tools: VerifierTools
+) -> None:
+    wrong = Says(verdict=Verdict(status="fail", score=0.0, feedback="Wrong.", note="one of two"))
+    good = Says(verdict=Verdict(status="pass", score=1.0, feedback="Fine."))
+    broken = [Breaks(error=WebhookError("a secret of theirs")), Breaks(error=KeyError())]
+    verdict = judge([*broken, wrong, good], runner, tools)
+    assert verdict is not None
+    assert (verdict.status, verdict.feedback) == ("fail", "Wrong.")
+    assert verdict.note == (
+        "The verifier breaks could not decide: a secret of theirs.\nThe verifier breaks broke (KeyError).\none of two"
+    )
+
+
+def test_of_a_long_reason_the_log_has_the_beginning(runner: asyncio.Runner, tools: VerifierTools) -> None:
+    with capture_logs() as logs:
+        verdict = judge([Breaks(error=WebhookError("x" * 9_000))], runner, tools)
+    assert verdict is not None
+    assert len(verdict.note or "") > 9_000
+    assert len(logs[0]["reason"]) == 200
 
 
 def test_verifiers_work_at_the_same_time(runner: asyncio.Runner, tools: VerifierTools) -> None:

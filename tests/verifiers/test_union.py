@@ -18,7 +18,7 @@ SPECS: list[dict[str, object]] = [
     {
         "type": "judge",
         "model": "big",
-        "mode": "pairwise",
+        "mode": "pointwise",
         "rubric": "Is it kind?",
         "reference": "Yes.",
         "scale": 5,

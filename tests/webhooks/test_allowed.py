@@ -10,8 +10,16 @@ from app.errors import InvalidStrategyError
 from app.webhooks.allowed import AllowedHosts, is_public
 
 INNER = [
-    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.2.0/24"),
-    *("192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4"),
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
+    *(
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+    ),
     "240.0.0.0/4",
     *("::/96", "::ffff:0:0/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:db8::/32", "2002::/16"),
     *("3fff::/20", "4000::/2", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
@@ -104,6 +112,12 @@ def test_only_what_is_listed_may_be_named(entry: str, url: str, *, allowed: bool
 def test_what_cannot_be_read_is_not_allowed_either() -> None:
     with pytest.raises(InvalidStrategyError, match="a host in ASCII"):
         AllowedHosts(["verify.example.com"]).check("https://u@verify.example.com/")
+
+
+@pytest.mark.parametrize("entry", ["::ffff:10.0.0.0/104", "::ffff:0:0/96", "::ffff:10.0.0.1", "::ffff:a00:1/128"])
+def test_ipv4_networks_in_ipv6s_clothes_are_refused_as_they_would_never_match(entry: str) -> None:
+    with pytest.raises(ValueError, match="write it as an IPv4 network"):
+        AllowedHosts([entry])
 
 
 @pytest.mark.parametrize(

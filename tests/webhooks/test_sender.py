@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from app.errors import InvalidStrategyError, WebhookError
 from app.webhooks.allowed import AllowedHosts
 from app.webhooks.base import MAX_ANSWER_BYTES, Delivery
-from app.webhooks.sender import AioHttpWebhooks
+from app.webhooks.sender import CONNECTIONS_A_HOST, AioHttpWebhooks
 from tests.webhooks.receiver import Receiver, receiving
 
 if TYPE_CHECKING:
@@ -330,3 +330,43 @@ def test_outside_its_context_it_says_so() -> None:
             await webhooks.deliver(Delivery(url="http://127.0.0.1:9/", body=b"", timeout_s=1.0, until=float("inf")))
 
     asyncio.run(scenario())
+
+
+def test_waiting_for_a_connection_is_not_taken_for_the_receivers_slowness() -> None:
+    many = 2 * CONNECTIONS_A_HOST
+
+    async def scenario(receiver: Receiver) -> None:
+        until = asyncio.get_running_loop().time() + 30.0
+        delivery = Delivery(url=f"{receiver.url}/", body=BODY, timeout_s=2.0, until=until)
+        hosts = AllowedHosts([f"127.0.0.1:{receiver.port}"])
+        async with AioHttpWebhooks(hosts, secret=SECRET, timeout_s=10.0) as webhooks, asyncio.TaskGroup() as group:
+            for _ in range(many):
+                group.create_task(webhooks.deliver(delivery))
+            await asyncio.sleep(0.9)
+            assert len(receiver.got) <= CONNECTIONS_A_HOST
+        assert len(receiver.got) == many
+
+    run(scenario, lambda _: 1.3)
+
+
+def test_a_slow_host_takes_no_other_hosts_connections_and_its_queue_ends_with_the_time() -> None:
+    async def scenario(slow: Receiver) -> None:
+        async with receiving(good) as other:
+            hosts = AllowedHosts([f"127.0.0.1:{slow.port}", f"127.0.0.1:{other.port}"])
+            until = asyncio.get_running_loop().time() + 2.0
+            to_slow = Delivery(url=slow.url, body=BODY, timeout_s=10.0, until=until)
+            async with AioHttpWebhooks(hosts, secret=SECRET, timeout_s=10.0) as webhooks, asyncio.TaskGroup() as group:
+                waiting = [group.create_task(refused(webhooks, to_slow)) for _ in range(CONNECTIONS_A_HOST + 5)]
+                await slow.arrived.wait()
+                quick = Delivery(url=other.url, body=BODY, timeout_s=10.0, until=until)
+                assert await webhooks.deliver(quick) == b'{"status": "pass"}'
+            reasons = [task.result() for task in waiting]
+            assert sum("no time left to wait" in reason for reason in reasons) == 5
+
+    run(scenario, lambda _: 20.0)
+
+
+async def refused(webhooks: AioHttpWebhooks, delivery: Delivery) -> str:
+    with pytest.raises(WebhookError) as caught:
+        await webhooks.deliver(delivery)
+    return caught.value.message

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import WorkerGarbageError, WorkerStatusError
-from app.workers.wire import MAX_LINE, ChunkReader, raw_choices
+from app.workers.wire import MAX_LINE, ChunkReader, ChunkUsage, raw_choices, usage_of
 
 STREAM = (
     b": a comment\n\n"
@@ -150,3 +150,11 @@ def test_json_that_nests_too_deeply_is_garbage() -> None:
     deep = b'{"choices":' + b"[" * 3_000 + b"]" * 3_000 + b"}"
     with pytest.raises(WorkerGarbageError):
         list(ChunkReader().feed(b"data: " + deep + b"\n\n"))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"", b"no JSON", b"\xff", b"[]", b'{"usage": 7}', b'{"a":' + b"[" * 5_000 + b"}", b'{"usage": null}'],
+)
+def test_a_document_that_does_not_say_its_price_costs_nothing(document: bytes) -> None:
+    assert usage_of(document) == ChunkUsage()

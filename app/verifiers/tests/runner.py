@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
+from app.side_by_side import side_by_side
 from app.verifiers.tests.jobs import job
 from app.verifiers.tests.outcomes import Outcome, not_run, outcome
 
@@ -40,16 +42,7 @@ class Runner:
 
     async def outcomes(self, cases: Sequence[AnyCase]) -> list[Outcome]:
         """Return what came of the tests, in their order. Raises `SandboxError` where one could not be run."""
-        tasks = list[asyncio.Task[Outcome]]()
-        failed = list[Exception]()
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks += [group.create_task(self._outcome(case)) for case in cases]
-        except* Exception as errors:  # noqa: BLE001 - raised again, without the group
-            failed += errors.exceptions[:1]
-        if failed:
-            raise failed[0]
-        return [task.result() for task in tasks]
+        return await side_by_side(partial(self._outcome, case) for case in cases)
 
     async def _outcome(self, case: AnyCase) -> Outcome:
         todo = job(case, self._code, self._manner)

@@ -48,7 +48,7 @@ def verdict_on(results: Results, hidden_feedback: HiddenFeedback) -> Verdict:
     broken = [outcome.story for outcome in results.every if outcome.status == "broken"]
     if broken:
         reason = f"{_counted(len(broken), 'test')} can't be run. {broken[0][:_MAX_STORY]}"
-        return Verdict(status="error", feedback=reason, outputs=outputs)
+        return Verdict(status="error", feedback=reason, note=reason, outputs=outputs)
     judged = _judged(results.every)
     if not judged:
         return Verdict(status="abstain", outputs=outputs)
