@@ -70,10 +70,10 @@ class Models(Protocol):
         """Return the model's answer. Raises `InquiryError` where there is none: the budget, the deadline, a worker."""
         ...
 
-    async def post(self, model: str, path: str, body: Mapping[str, object]) -> bytes:
+    async def post(self, model: str, path: str, body: Mapping[str, object], *, prompt_tokens: int) -> bytes:
         """POST `body` to a `path` of a worker that serves `model`, and return the JSON that comes back.
 
-        What its `usage` says is booked. Raises `InquiryError`.
+        The budget must have room for `prompt_tokens`; what `usage` says is booked. Raises `InquiryError`.
         """
         ...
 

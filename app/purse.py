@@ -119,11 +119,15 @@ class Purse:
         self._aside_usd += usd
         return True
 
-    def settle(self, prompt_tokens: int, tokens: int, usage: Usage, price: Price | None) -> None:
-        """Put down what such a call really cost, in place of what was set aside for it."""
+    def settle(self, prompt_tokens: int, tokens: int, usage: Usage | None, price: Price | None) -> None:
+        """Put down what such a call really cost, in place of what was set aside for it.
+
+        A prompt that the worker didn't count keeps the guess here, too; without `usage`, no worker was reached.
+        """
         set_aside = Usage(prompt=prompt_tokens, completion=tokens)
-        self._aside_tokens += usage.completion - tokens
-        self._aside_usd += (price or FREE).of(usage) - (price or FREE).of(set_aside)
+        spent = Usage() if usage is None else usage if usage.prompt else replace(usage, prompt=prompt_tokens)
+        self._aside_tokens += spent.completion - tokens
+        self._aside_usd += (price or FREE).of(spent) - (price or FREE).of(set_aside)
 
     def gathered(self) -> None:
         """Note that no more candidates are drawn: what was kept free for the end is there to be spent now."""
