@@ -19,6 +19,17 @@ REWRITTEN = frozenset(
 )
 """Fields of a request that workers are never sent as they came."""
 
+OF_DRAWING = REWRITTEN | {
+    "logprobs",
+    "top_logprobs",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "functions",
+    "function_call",
+}
+"""Fields that an answer written from the candidates is asked for without: it is one, and it is text."""
+
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """Messages as workers get them, and a guess at the tokens of the prompt that they make."""
@@ -120,6 +131,11 @@ def _logprobs(job: Job) -> dict[str, object]:
     wanted = job.strategy.aggregator.top_logprobs
     asked = job.fields.get("top_logprobs")
     return {"logprobs": True, "top_logprobs": max(wanted, asked if isinstance(asked, int) else 0)} if wanted else {}
+
+
+def writing_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return those of a request's `fields` that also hold for an answer that is written from the candidates."""
+    return {name: value for name, value in fields.items() if name not in OF_DRAWING}
 
 
 def conversation_key(ask: Ask) -> tuple[object, ...]:

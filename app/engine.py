@@ -12,6 +12,7 @@ from app.aggregators.base import AggregatorTools
 from app.answers.clusters import Clusters
 from app.assessor import Assessor
 from app.board import Board
+from app.bodies import writing_fields
 from app.candidates import Ask
 from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
@@ -118,6 +119,7 @@ class Engine:
             next_index=len(run.asked),
             next_round=1 + max((ask.round for ask in run.asked), default=0),
             seed=job.seed or 0,
+            fields=writing_fields(job.fields),
         )
         return await job.strategy.aggregator.choose(board.pool, tools)
 

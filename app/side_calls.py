@@ -83,9 +83,8 @@ class SideCalls:
 
     async def ask(self, inquiry: Inquiry) -> Said:
         """Return the model's answer, also where its stream broke off behind its end. Raises `InquiryError`."""
-        errand = self._errand(
-            inquiry.model or self._model, TEMPLATE_TOKENS + prompt_tokens(inquiry.messages), inquiry.max_tokens
-        )
+        prompt = TEMPLATE_TOKENS + prompt_tokens(inquiry.messages, inquiry.fields)
+        errand = self._errand(inquiry.model or self._model, prompt, inquiry.max_tokens)
         call, ended = Call(width=1, completed=_ignore, spent=_ignore), False
         completion = call.completions[0]
 
@@ -201,6 +200,7 @@ class SideCalls:
         return msgspec.json.encode(
             {
                 **worker.traits.quiet,
+                **inquiry.fields,
                 "model": model,
                 "messages": inquiry.messages,
                 "max_tokens": inquiry.max_tokens,

@@ -43,15 +43,9 @@ class Asking(Voting):
         """Make sure that the model is there. Raises `ModelNotFoundError` and `NoWorkerError`."""
         models.check(self.model)
 
-    def inquiry(self, messages: Sequence[Message], max_tokens: int, *, becomes_candidate: bool = False) -> Inquiry:
+    def inquiry(self, messages: Sequence[Message], max_tokens: int) -> Inquiry:
         """Return the question to the model."""
-        return Inquiry(
-            messages=messages,
-            model=self.model,
-            max_tokens=max_tokens,
-            temperature=self.temperature,
-            becomes_candidate=becomes_candidate,
-        )
+        return Inquiry(messages=messages, model=self.model, max_tokens=max_tokens, temperature=self.temperature)
 
     def shown(self, candidates: Sequence[Candidate]) -> list[str]:
         """Return the candidates as the model sees them: what they say, and nothing of where it comes from."""

@@ -360,6 +360,18 @@ def test_synthesis_returns_what_was_written_and_lists_it(court: Court) -> None:
     assert body["quorum"]["cost"]["usd"] == pytest.approx(dollars)
 
 
+def test_what_is_written_is_held_to_the_callers_fields_and_verdicts_are_not(court: Court) -> None:
+    court.play("41", "42", "42", judge=says("42"))
+    fields = {"response_format": {"type": "json_object"}, "stop": ["\n\n"], "top_p": 0.5}
+    not_his = {"tools": [{"type": "function", "function": {"name": "add"}}], "tool_choice": "auto", "logprobs": True}
+    court.stage.answer({**WRITE, "verifiers": [JUDGE]}, temperature=0.9, max_tokens=9, seed=7, **fields, **not_his)
+    (written,) = [one.body for one in court.judged if one.body["max_tokens"] == 20]
+    assert {name: written[name] for name in fields} == fields
+    assert (written["temperature"], not_his.keys() & written.keys(), "seed" in written) == (0.0, set(), False)
+    verdict = next(one.body for one in court.judged if one.body["max_tokens"] == 256)
+    assert not (fields.keys() | not_his.keys()) & verdict.keys()
+
+
 @pytest.mark.parametrize(
     ("text", "why"), [("", "it is empty"), ("word " * 30, "max_tokens cut it off"), ("It is 41", "failed verification")]
 )
