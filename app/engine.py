@@ -18,8 +18,9 @@ from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
 from app.errors import BudgetTooSmallError
 from app.gathering import BUDGET, DEADLINE, Gathering
+from app.price import seconds_for
 from app.purse import NONE, Purse
-from app.requirements import check_parts, rooms
+from app.requirements import check_parts, models_of, rooms
 from app.run import Run
 from app.shortfall import shortfall
 from app.side_calls import SideCalls
@@ -72,7 +73,7 @@ class Engine:
         limit_s, out_of = self._limit(job)
         deadline = asyncio.get_running_loop().time() + limit_s - (perf_counter() - job.arrived)
         purse, upstream = self._purse(job), Stopwatch()
-        models = self._side_calls(job, deadline, purse, upstream)
+        models = self._side_calls(job, deadline, purse, upstream, busy := Stopwatch(upstream))
         assessor = self._assessor(job, models, until=deadline - min(VERIFYING_ENDS_S, limit_s / 10))
         await check_parts(job.strategy, assessor.tools)
         begun = perf_counter()
@@ -83,7 +84,7 @@ class Engine:
             client=self.client,
             purse=purse,
             assess=assessor.examine,
-            upstream=upstream,
+            busy=busy,
             watcher=observer.generated if job.live else None,
         ) as run:
             board = Board(job, run.asked)
@@ -123,7 +124,7 @@ class Engine:
         )
         return await job.strategy.aggregator.choose(board.pool, tools)
 
-    def _side_calls(self, job: Job, deadline: float, purse: Purse, upstream: Stopwatch) -> SideCalls:
+    def _side_calls(self, job: Job, deadline: float, purse: Purse, upstream: Stopwatch, busy: Stopwatch) -> SideCalls:
         return SideCalls(
             model=job.model,
             deadline=deadline,
@@ -132,6 +133,7 @@ class Engine:
             purse=purse,
             prices=self.prices,
             upstream=upstream,
+            busy=busy,
         )
 
     def _assessor(self, job: Job, models: Models, *, until: float) -> Assessor:
@@ -155,9 +157,12 @@ class Engine:
         )
 
     def _limit(self, job: Job) -> tuple[float, str]:
-        """Return after how many seconds the run must end, and what it is out of then: time, or money for the hour."""
-        price, usd = self.prices.get(job.model), job.strategy.budget.max_cost_usd
-        paid_s = price.seconds_for(usd) if price and usd is not None else None
+        """Return after how many seconds the run must end, and what it is out of then: time, or money for the hour.
+
+        The models that are paid by the hour may all be busy the whole time.
+        """
+        usd = job.strategy.budget.max_cost_usd
+        paid_s = None if usd is None else seconds_for(usd, [self.prices.get(name) for name in models_of(job)])
         return (job.deadline_s, DEADLINE) if paid_s is None else min((job.deadline_s, DEADLINE), (paid_s, BUDGET))
 
     def _purse(self, job: Job) -> Purse:

@@ -79,6 +79,12 @@ def _room(job: Job, spent: Sequence[Expense], prices: Mapping[str, Price]) -> Ro
     )
 
 
+def models_of(job: Job) -> set[str]:
+    """Return the models that the job may ask: its own, and those of judges and aggregators."""
+    judging, aggregating = expenses(job, USUAL_CANDIDATE_TOKENS)
+    return {job.model, *_models(job, (*judging, *aggregating))}
+
+
 def _models(job: Job, spent: Sequence[Expense]) -> Iterator[str]:
     return (expense.model or job.model for expense in spent)
 

@@ -52,8 +52,9 @@ class Errand(msgspec.Struct, kw_only=True):
 class SideCalls:
     """Makes these calls for one run: implements `app.inquiry.Models`.
 
-    `model` is the request's own, `deadline` in the event loop's time, `upstream` measures the time during which any
-    call of the run was under way. `made` holds every call whose tokens are not some candidate's.
+    `model` is the request's own, `deadline` in the event loop's time. `upstream` measures the time during which any
+    call of the run was under way, `busy`, a part of it, that of the request's own model. `made` holds every call whose
+    tokens are not some candidate's.
     """
 
     def __init__(
@@ -66,16 +67,18 @@ class SideCalls:
         purse: Purse,
         prices: Mapping[str, Price],
         upstream: Stopwatch,
+        busy: Stopwatch,
     ) -> None:
         self.made: list[SideCall] = []
         self.calls = 0
+        self.upstream = upstream
+        self.busy = busy
         self._model = model
         self._deadline = deadline
         self._pool = pool
         self._client = client
         self._purse = purse
         self._prices = prices
-        self._upstream = upstream
 
     def check(self, model: str | None) -> None:
         """Make sure that a worker serves `model`. Raises `ModelNotFoundError` and `NoWorkerError`."""
@@ -177,7 +180,8 @@ class SideCalls:
         errand.worker = worker
         errand.reached += 1
         worker.in_flight += 1
-        self._upstream.start()
+        watch = self.busy if errand.model == self._model else self.upstream
+        watch.start()
         try:
             await attempt(worker)
         except WorkerUnreachableError:
@@ -188,7 +192,7 @@ class SideCalls:
             self._pool.failed(worker, error)
             raise
         finally:
-            self._upstream.stop()
+            watch.stop()
             worker.in_flight -= 1
 
     def _settle(self, errand: Errand, usage: Usage) -> None:

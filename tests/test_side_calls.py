@@ -61,7 +61,8 @@ async def calling(
             client=client,
             purse=purse,
             prices={"scripted": A_DOLLAR_A_TOKEN},
-            upstream=Stopwatch(),
+            upstream=(upstream := Stopwatch()),
+            busy=Stopwatch(upstream),
         )
         yield calls, purse, pool
 
@@ -187,6 +188,18 @@ def test_only_models_that_are_served_can_be_asked() -> None:
                 await calls.ask(Inquiry(messages=MESSAGES, model="nobody"))
             await calls.ask(Inquiry(messages=MESSAGES, model="judge"))
             assert [made.model for made in calls.made if made.usage.completion] == ["judge"]
+
+    run(scenario)
+
+
+def test_only_calls_of_the_requests_own_model_keep_it_busy() -> None:
+    async def scenario() -> None:
+        async with calling(Upstream(always(THREE), models=("scripted", "judge"))) as (calls, _, _pool):
+            await calls.ask(Inquiry(messages=MESSAGES, model="judge"))
+            before = calls.upstream.seconds
+            assert (before > 0.0, calls.busy.seconds) == (True, 0.0)
+            await calls.ask(INQUIRY)
+            assert 0.0 < calls.busy.seconds < calls.upstream.seconds
 
     run(scenario)
 

@@ -139,6 +139,23 @@ def test_each_model_is_paid_by_its_own_price_and_without_one_no_sum_is_claimed(c
     assert body["quorum"]["cost"]["usd"] is None
 
 
+def test_an_hour_of_the_judge_is_not_paid_as_one_of_the_requests_own_model_too() -> None:
+    prices = {MODEL: {"gpu_hour": 3_600}, "judge": {"gpu_hour": 3_600}}
+    with (
+        hosted(Upstream(models=("judge",))) as judge,
+        staged(workers_beside=[judge.url], timeouts=TIMEOUTS, prices=prices) as stage,
+    ):
+        court = Court(stage, judge)
+        court.play("It is 42", judge=Reply(texts=("Score: 9",), delay_per_chunk_s=0.4))
+        body = court.stage.answer({**FOUR, "n": 1, "verifiers": [JUDGE]})
+        total_s = body["quorum"]["timing"]["total_ms"] / 1_000
+        assert 0.4 < body["quorum"]["cost"]["usd"] < total_s
+        court.play("It is 42", judge=SLOW)
+        body = court.stage.answer({**FOUR, "n": 1, "verifiers": [JUDGE], "budget": {"max_cost_usd": 1.6}})
+        assert verdicts(body) == ["error"]
+        assert body["quorum"]["timing"]["total_ms"] < 1_200
+
+
 def test_tokens_of_judges_are_counted_under_their_own_model(court: Court) -> None:
     name = 'quorum_tokens_total{fate="verifier",kind="completion",model="judge"}'
 
