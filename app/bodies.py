@@ -129,8 +129,13 @@ class Drafter:
 def _logprobs(job: Job) -> dict[str, object]:
     """Return the fields that ask for as many log-probabilities as the caller and the aggregator want."""
     wanted = job.strategy.aggregator.top_logprobs
-    asked = job.fields.get("top_logprobs")
-    return {"logprobs": True, "top_logprobs": max(wanted, asked if isinstance(asked, int) else 0)} if wanted else {}
+    return {"logprobs": True, "top_logprobs": max(wanted, asked_alternatives(job.fields) or 0)} if wanted else {}
+
+
+def asked_alternatives(fields: Mapping[str, object]) -> int | None:
+    """Return how many alternatives to each token the caller wants to see; None where no log-probabilities."""
+    asked = fields.get("top_logprobs")
+    return (asked if isinstance(asked, int) else 0) if fields.get("logprobs") else None
 
 
 def writing_fields(fields: Mapping[str, object]) -> dict[str, object]:

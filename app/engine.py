@@ -12,7 +12,7 @@ from app.aggregators.base import AggregatorTools
 from app.answers.clusters import Clusters
 from app.assessor import Assessor
 from app.board import Board
-from app.bodies import writing_fields
+from app.bodies import asked_alternatives, writing_fields
 from app.candidates import Ask
 from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
@@ -20,7 +20,7 @@ from app.errors import BudgetTooSmallError
 from app.gathering import BUDGET, DEADLINE, Gathering
 from app.price import seconds_for
 from app.purse import NONE, Purse
-from app.requirements import check_parts, models_of, rooms
+from app.requirements import check_calls, check_parts, models_of, rooms
 from app.run import Run
 from app.shortfall import shortfall
 from app.side_calls import SideCalls
@@ -52,7 +52,10 @@ judge by then can still be answered with."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Executes jobs. Holds what all runs share: the workers, the sandbox, the processes for heavy work, the prices."""
+    """Executes jobs. Holds what all runs share: the workers, the sandbox, the processes for heavy work, the prices.
+
+    `max_calls` is how many calls of models a run may make at worst.
+    """
 
     pool: Pool
     client: Client
@@ -62,14 +65,32 @@ class Engine:
     sandbox: Sandbox
     webhooks: Webhooks
     prices: Mapping[str, Price]
+    max_calls: int
+
+    async def check(self, job: Job) -> None:
+        """Make sure that this server can run the job, as `execute` does before it draws anything.
+
+        Whether the budget has room for a candidate is not looked at. Raises what `execute` raises.
+        """
+        self._check_extent(job)
+        rooms(job, self.prices)
+        now, upstream = asyncio.get_running_loop().time(), Stopwatch()
+        purse = Purse(job.strategy.budget, price=None, candidate_tokens=None)
+        models = self._side_calls(job, now + job.deadline_s, purse, upstream, Stopwatch(upstream))
+        await check_parts(job.strategy, self._assessor(job, models, until=now + job.deadline_s).tools)
+
+    def _check_extent(self, job: Job) -> None:
+        self.pool.pick(job.model)
+        check_calls(job, self.max_calls)
 
     async def execute(self, job: Job, observer: Observer) -> Outcome:
         """Run the job to its answer.
 
         Raises the errors of `app.errors`: among them `DeadlineExceededError` and `AllCandidatesFailedError` where
-        too few candidates finished, `BudgetTooSmallError`, `ModelNotFoundError` and `NoWorkerError`.
+        too few candidates finished, `BudgetTooSmallError`, `InvalidStrategyError`, `ModelNotFoundError` and
+        `NoWorkerError`.
         """
-        self.pool.pick(job.model)
+        self._check_extent(job)
         limit_s, out_of = self._limit(job)
         deadline = asyncio.get_running_loop().time() + limit_s - (perf_counter() - job.arrived)
         purse, upstream = self._purse(job), Stopwatch()
@@ -153,7 +174,7 @@ class Engine:
             ),
             embedder=self.embedder,
             clusters=Clusters(self.equivalence),
-            wants_logprobs=bool(job.fields.get("logprobs")),
+            alternatives=asked_alternatives(job.fields),
         )
 
     def _limit(self, job: Job) -> tuple[float, str]:

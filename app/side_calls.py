@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MAX_POSTED_BODY = 4 * 1024 * 1024
 """Bytes of the answer to a `post`; more is none."""
 
+AT_ONCE = 64
+"""Side calls of one run that are under way at the same time; others wait for their turn."""
+
 TIME_IS_UP = "the run's time is up"
 
 
@@ -75,6 +78,7 @@ class SideCalls:
         self.busy = busy
         self._model = model
         self._deadline = deadline
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._pool = pool
         self._client = client
         self._purse = purse
@@ -149,7 +153,8 @@ class SideCalls:
         if asyncio.get_running_loop().time() >= self._deadline:
             raise InquiryError(TIME_IS_UP)
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(self._deadline), self._turns:
+                errand.begun = perf_counter()
                 await self._attempted(errand, attempt, arrived)
         except TimeoutError as error:
             raise InquiryError(TIME_IS_UP) from error

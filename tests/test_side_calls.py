@@ -13,7 +13,7 @@ from app.errors import InquiryError, ModelNotFoundError
 from app.inquiry import Inquiry
 from app.price import Price
 from app.purse import Purse
-from app.side_calls import MAX_POSTED_BODY, SideCalls
+from app.side_calls import AT_ONCE, MAX_POSTED_BODY, SideCalls
 from app.stopwatch import Stopwatch
 from app.workers.client import AioHttpClient
 from app.workers.pool import Pool
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from tests.scripted.actions import Action
+    from tests.scripted.received import Received
 
 MESSAGES: list[dict[str, object]] = [{"role": "user", "content": "Which one?"}]
 A_DOLLAR_A_TOKEN = Price(prompt=1_000_000.0, completion=1_000_000.0)
@@ -200,6 +201,23 @@ def test_only_calls_of_the_requests_own_model_keep_it_busy() -> None:
             assert (before > 0.0, calls.busy.seconds) == (True, 0.0)
             await calls.ask(INQUIRY)
             assert 0.0 < calls.busy.seconds < calls.upstream.seconds
+
+    run(scenario)
+
+
+def test_of_many_calls_only_so_many_are_under_way_at_once() -> None:
+    async def scenario() -> None:
+        most = 0
+
+        def slowly(_: Received) -> Action:
+            nonlocal most
+            most = max(most, upstream.in_flight)
+            return Reply(texts=("Yes",), delay_per_chunk_s=0.05)
+
+        async with calling(upstream := Upstream(slowly)) as (calls, _, _pool), asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE + 40):
+                group.create_task(calls.ask(INQUIRY))
+        assert (calls.calls, most <= AT_ONCE) == (AT_ONCE + 40, True)
 
     run(scenario)
 

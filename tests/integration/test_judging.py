@@ -198,6 +198,27 @@ def test_a_judge_that_nobody_serves_is_the_requests_mistake(court: Court) -> Non
     assert not court.stage.seen
 
 
+@pytest.mark.parametrize(
+    ("parts", "status", "param"),
+    [
+        ({"verifiers": [{"type": "judge", "model": "nobody"}]}, 404, "strategy.verifiers.0.model"),
+        ({"aggregator": {"type": "synthesis", "model": "nobody"}}, 404, "strategy.aggregator.model"),
+        ({"verifiers": [{"type": "webhook", "url": "http://1.2.3.4/"}]}, 400, "strategy.verifiers.0.url"),
+        ({"verifiers": [{"type": "judge", "model": "twin"}], "budget": {"max_cost_usd": 1}}, 400, None),
+        ({"n": 64, "verifiers": [{"type": "all_of", "verifiers": [JUDGE] * 8}] * 4}, 400, "strategy"),
+    ],
+)
+def test_a_dry_run_is_refused_as_the_request_itself_is(
+    court: Court, parts: dict[str, object], status: int, param: str | None
+) -> None:
+    body = {**QUESTION, "strategy": {**FOUR, **parts}}
+    real, dry = (court.stage.client.post(f"/v1/chat/completions{query}", json=body) for query in ("", "?dry_run=true"))
+    assert dry.json() == real.json()
+    assert dry.status_code == real.status_code == status
+    assert dry.json()["error"]["param"] == (param or "strategy.budget.max_cost_usd")
+    assert not court.stage.seen
+
+
 FAULTS = [
     Status(status=500),
     Status(status=400, message="too long"),
