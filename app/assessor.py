@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.candidates import Ask
-from app.confidence import confidence_of
+from app.confidence import confidence_of, with_alternatives
 from app.diversity.measure import copy_ratio_of, similarity_to_previous
 from app.verifiers.panel import judge_all
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Assessor(msgspec.Struct, frozen=True, kw_only=True):
     """Assesses the candidates of one run.
 
-    `wants_logprobs`: the caller asked for log-probabilities, which otherwise have served when the confidence is known.
+    `alternatives` is how many the caller wants to see to each token. Where it is None, the caller wants no
+    log-probabilities, and those that the aggregator asked for have served when the confidence is known.
     `examine` looks at each candidate by itself and runs for many at once; `place` puts it among those that are
     back already, and is called for one after the other.
     """
@@ -36,14 +37,15 @@ class Assessor(msgspec.Struct, frozen=True, kw_only=True):
     tools: VerifierTools
     embedder: Embedder
     clusters: Clusters
-    wants_logprobs: bool = False
+    alternatives: int | None = None
 
     async def examine(self, candidate: Candidate, ask: Ask) -> Candidate:
         """Return the candidate with its answer, its verdict and how much it is like earlier ones."""
         candidate = replace(candidate, answer=await self.strategy.answer.find(candidate.reply, self.question))
         if candidate.logprobs and self.strategy.aggregator.top_logprobs:
-            kept = candidate.logprobs if self.wants_logprobs else ()
-            candidate = replace(candidate, confidence=await confidence_of(candidate.logprobs), logprobs=kept)
+            told, wanted = candidate.logprobs, self.alternatives
+            kept = () if wanted is None else await with_alternatives(told, wanted)
+            candidate = replace(candidate, confidence=await confidence_of(told), logprobs=kept)
         if self.strategy.verifiers:
             candidate = replace(candidate, verdict=await judge_all(self.strategy.verifiers, candidate, self.tools))
         if ask.previous:

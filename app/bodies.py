@@ -19,6 +19,17 @@ REWRITTEN = frozenset(
 )
 """Fields of a request that workers are never sent as they came."""
 
+OF_DRAWING = REWRITTEN | {
+    "logprobs",
+    "top_logprobs",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "functions",
+    "function_call",
+}
+"""Fields that an answer written from the candidates is asked for without: it is one, and it is text."""
+
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """Messages as workers get them, and a guess at the tokens of the prompt that they make."""
@@ -118,8 +129,18 @@ class Drafter:
 def _logprobs(job: Job) -> dict[str, object]:
     """Return the fields that ask for as many log-probabilities as the caller and the aggregator want."""
     wanted = job.strategy.aggregator.top_logprobs
-    asked = job.fields.get("top_logprobs")
-    return {"logprobs": True, "top_logprobs": max(wanted, asked if isinstance(asked, int) else 0)} if wanted else {}
+    return {"logprobs": True, "top_logprobs": max(wanted, asked_alternatives(job.fields) or 0)} if wanted else {}
+
+
+def asked_alternatives(fields: Mapping[str, object]) -> int | None:
+    """Return how many alternatives to each token the caller wants to see; None where no log-probabilities."""
+    asked = fields.get("top_logprobs")
+    return (asked if isinstance(asked, int) else 0) if fields.get("logprobs") else None
+
+
+def writing_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return those of a request's `fields` that also hold for an answer that is written from the candidates."""
+    return {name: value for name, value in fields.items() if name not in OF_DRAWING}
 
 
 def conversation_key(ask: Ask) -> tuple[object, ...]:

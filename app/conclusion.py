@@ -52,7 +52,7 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
         prices=prices,
         undrawn=ended.board.undrawn if ended.stopped_by else 0,
         calls=ended.run.calls + ended.side_calls.calls,
-        busy_s=ended.run.upstream.seconds,
+        busy_s=ended.run.busy.seconds,
         side_calls=ended.side_calls.made,
     )
     return Outcome(
@@ -65,13 +65,14 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
         stopped_by=ended.stopped_by,
         diversity=diversity,
         cost=cost,
-        timing=_timing(job, ended.run, ended.begun),
+        timing=_timing(job, ended),
     )
 
 
 def _fallback(board: Board, decision: Decision) -> str | None:
     """Return why something simpler decided than what was asked for; None where nothing did."""
-    reasons = (None if board.accepted else NOTHING_ACCEPTED, decision.fallback)
+    accepted = board.accepted or decision.winner.accepted
+    reasons = (None if accepted else NOTHING_ACCEPTED, decision.fallback)
     return "; ".join(reason for reason in reasons if reason) or None
 
 
@@ -89,12 +90,13 @@ def _accepted(decision: Decision) -> bool:
     return decision.winner.accepted and (verdict is None or verdict.status not in {"fail", "error"})
 
 
-def _timing(job: Job, run: Run, begun: float) -> Timing:
+def _timing(job: Job, ended: Ended) -> Timing:
     total_s = perf_counter() - job.arrived
-    queue_s = begun - job.arrived
+    queue_s = ended.begun - job.arrived
+    first_back = ended.run.first_back
     return Timing(
         total_ms=total_s * 1_000,
         queue_ms=queue_s * 1_000,
-        first_candidate_ms=None if run.first_back is None else (run.first_back - job.arrived) * 1_000,
-        gateway_ms=(total_s - run.upstream.seconds) * 1_000,
+        first_candidate_ms=None if first_back is None else (first_back - job.arrived) * 1_000,
+        gateway_ms=(total_s - ended.side_calls.upstream.seconds) * 1_000,
     )

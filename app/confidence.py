@@ -46,6 +46,8 @@ class Entry(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(Entry).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 async def confidence_of(entries: Sequence[bytes]) -> Confidence | None:
@@ -65,6 +67,29 @@ def confidence(entries: Sequence[bytes]) -> Confidence | None:
     sums = [0.0, *accumulate(tokens)]
     groups = (sums[end] - sums[end - width] for end in range(width, len(sums)))
     return Confidence(mean=max(0.0, sums[-1] / len(tokens)), lowest_group=max(0.0, min(groups) / width))
+
+
+async def with_alternatives(entries: Sequence[bytes], count: int) -> tuple[bytes, ...]:
+    """Return the log-probabilities with at most so many alternatives to each token, found in a thread where many."""
+    if len(entries) > INLINE_ENTRIES:
+        return await asyncio.to_thread(_all_cut, entries, count)
+    return _all_cut(entries, count)
+
+
+def _all_cut(entries: Sequence[bytes], count: int) -> tuple[bytes, ...]:
+    return tuple(_cut(entry, count) for entry in entries)
+
+
+def _cut(entry: bytes, count: int) -> bytes:
+    """Return a token's log-probability with its first `count` alternatives; what is unreadable, as it is."""
+    try:
+        fields = _decode_fields(entry)
+        alternatives = _decode_list(fields.get("top_logprobs", b"[]"))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return entry
+    if len(alternatives) <= count:
+        return entry
+    return msgspec.json.encode({**fields, "top_logprobs": alternatives[:count]})
 
 
 def _token_confidence(entry: bytes) -> float | None:

@@ -12,16 +12,18 @@ from app.aggregators.base import AggregatorTools
 from app.answers.clusters import Clusters
 from app.assessor import Assessor
 from app.board import Board
+from app.bodies import asked_alternatives, writing_fields
 from app.candidates import Ask
 from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
 from app.errors import BudgetTooSmallError
 from app.gathering import BUDGET, DEADLINE, Gathering
+from app.price import seconds_for
 from app.purse import NONE, Purse
-from app.requirements import check_parts, rooms
+from app.requirements import check_calls, check_parts, models_of, rooms
 from app.run import Run
-from app.shortfall import shortfall
 from app.sandbox.turns import Turns
+from app.shortfall import shortfall
 from app.side_calls import SideCalls
 from app.stopwatch import Stopwatch
 from app.verifiers.base import VerifierTools
@@ -51,7 +53,10 @@ judge by then can still be answered with."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Executes jobs. Holds what all runs share: the workers, the sandbox, the processes for heavy work, the prices."""
+    """Executes jobs. Holds what all runs share: the workers, the sandbox, the processes for heavy work, the prices.
+
+    `max_calls` is how many calls of models a run may make at worst.
+    """
 
     pool: Pool
     client: Client
@@ -61,18 +66,36 @@ class Engine:
     sandbox: Sandbox
     webhooks: Webhooks
     prices: Mapping[str, Price]
+    max_calls: int
+
+    async def check(self, job: Job) -> None:
+        """Make sure that this server can run the job, as `execute` does before it draws anything.
+
+        Whether the budget has room for a candidate is not looked at. Raises what `execute` raises.
+        """
+        self._check_extent(job)
+        rooms(job, self.prices)
+        now, upstream = asyncio.get_running_loop().time(), Stopwatch()
+        purse = Purse(job.strategy.budget, price=None, candidate_tokens=None)
+        models = self._side_calls(job, now + job.deadline_s, purse, upstream, Stopwatch(upstream))
+        await check_parts(job.strategy, self._assessor(job, models, until=now + job.deadline_s).tools)
+
+    def _check_extent(self, job: Job) -> None:
+        self.pool.pick(job.model)
+        check_calls(job, self.max_calls)
 
     async def execute(self, job: Job, observer: Observer) -> Outcome:
         """Run the job to its answer.
 
         Raises the errors of `app.errors`: among them `DeadlineExceededError` and `AllCandidatesFailedError` where
-        too few candidates finished, `BudgetTooSmallError`, `ModelNotFoundError` and `NoWorkerError`.
+        too few candidates finished, `BudgetTooSmallError`, `InvalidStrategyError`, `ModelNotFoundError` and
+        `NoWorkerError`.
         """
-        self.pool.pick(job.model)
+        self._check_extent(job)
         limit_s, out_of = self._limit(job)
         deadline = asyncio.get_running_loop().time() + limit_s - (perf_counter() - job.arrived)
         purse, upstream = self._purse(job), Stopwatch()
-        models = self._side_calls(job, deadline, purse, upstream)
+        models = self._side_calls(job, deadline, purse, upstream, busy := Stopwatch(upstream))
         assessor = self._assessor(job, models, until=deadline - min(VERIFYING_ENDS_S, limit_s / 10))
         await check_parts(job.strategy, assessor.tools)
         begun = perf_counter()
@@ -83,7 +106,7 @@ class Engine:
             client=self.client,
             purse=purse,
             assess=assessor.examine,
-            upstream=upstream,
+            busy=busy,
             watcher=observer.generated if job.live else None,
         ) as run:
             board = Board(job, run.asked)
@@ -119,10 +142,11 @@ class Engine:
             next_index=len(run.asked),
             next_round=1 + max((ask.round for ask in run.asked), default=0),
             seed=job.seed or 0,
+            fields=writing_fields(job.fields),
         )
         return await job.strategy.aggregator.choose(board.pool, tools)
 
-    def _side_calls(self, job: Job, deadline: float, purse: Purse, upstream: Stopwatch) -> SideCalls:
+    def _side_calls(self, job: Job, deadline: float, purse: Purse, upstream: Stopwatch, busy: Stopwatch) -> SideCalls:
         return SideCalls(
             model=job.model,
             deadline=deadline,
@@ -131,6 +155,7 @@ class Engine:
             purse=purse,
             prices=self.prices,
             upstream=upstream,
+            busy=busy,
         )
 
     def _assessor(self, job: Job, models: Models, *, until: float) -> Assessor:
@@ -150,13 +175,16 @@ class Engine:
             ),
             embedder=self.embedder,
             clusters=Clusters(self.equivalence),
-            wants_logprobs=bool(job.fields.get("logprobs")),
+            alternatives=asked_alternatives(job.fields),
         )
 
     def _limit(self, job: Job) -> tuple[float, str]:
-        """Return after how many seconds the run must end, and what it is out of then: time, or money for the hour."""
-        price, usd = self.prices.get(job.model), job.strategy.budget.max_cost_usd
-        paid_s = price.seconds_for(usd) if price and usd is not None else None
+        """Return after how many seconds the run must end, and what it is out of then: time, or money for the hour.
+
+        The models that are paid by the hour may all be busy the whole time.
+        """
+        usd = job.strategy.budget.max_cost_usd
+        paid_s = None if usd is None else seconds_for(usd, [self.prices.get(name) for name in models_of(job)])
         return (job.deadline_s, DEADLINE) if paid_s is None else min((job.deadline_s, DEADLINE), (paid_s, BUDGET))
 
     def _purse(self, job: Job) -> Purse:

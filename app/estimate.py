@@ -70,14 +70,18 @@ def _beside(job: Job, length: int, *, candidates: int) -> list[Expense]:
 
 
 def _usd(job: Job, drawn: Usage, beside: Sequence[Expense], prices: Mapping[str, Price]) -> float | None:
-    """Return the price of it all; None where one isn't known. A limit on tokens bounds the candidates' share."""
-    if not {job.model, *(expense.model or job.model for expense in beside)} <= prices.keys():
-        return None
+    """Return the price of it all; None where one isn't known. A limit on tokens bounds the candidates' share.
+
+    A model that is paid by the hour is so for the whole time that the run may take, however many calls it has.
+    """
     limit = job.strategy.budget.max_completion_tokens
-    if limit:
-        drawn = replace(drawn, completion=min(drawn.completion, limit))
-    usd = prices[job.model].of(drawn, busy_s=job.deadline_s)
-    return usd + sum(prices[expense.model or job.model].of(expense.usage) for expense in beside)
+    spent = {job.model: replace(drawn, completion=min(drawn.completion, limit)) if limit else drawn}
+    for expense in beside:
+        model = expense.model or job.model
+        spent[model] = spent.get(model, Usage()) + expense.usage
+    if not spent.keys() <= prices.keys():
+        return None
+    return sum(prices[model].of(usage, busy_s=job.deadline_s) for model, usage in spent.items())
 
 
 def rehearse(strategy: Strategy) -> list[Ask]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """One question to a model: `model` by its name, or None for the one that the request itself is for.
 
-    `becomes_candidate` says that what comes back will be listed as a candidate, with its tokens booked there.
+    `becomes_candidate` says that what comes back will be listed as a candidate, with its tokens booked there. `fields`
+    go to the worker as they are, in so far as nothing else here says otherwise.
     """
 
     messages: Sequence[Message]
@@ -24,6 +25,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int = 512
     temperature: float = 0.0
     becomes_candidate: bool = False
+    fields: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +72,10 @@ class Models(Protocol):
         """Return the model's answer. Raises `InquiryError` where there is none: the budget, the deadline, a worker."""
         ...
 
-    async def post(self, model: str, path: str, body: Mapping[str, object]) -> bytes:
+    async def post(self, model: str, path: str, body: Mapping[str, object], *, prompt_tokens: int) -> bytes:
         """POST `body` to a `path` of a worker that serves `model`, and return the JSON that comes back.
 
-        What its `usage` says is booked. Raises `InquiryError`.
+        The budget must have room for `prompt_tokens`; what `usage` says is booked. Raises `InquiryError`.
         """
         ...
 

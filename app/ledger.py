@@ -20,8 +20,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What a run cost. `usd` is None where the model has no configured price.
 
     `usage` is the sum over every call, `completion_by_fate` its completion tokens by fate. `beside` is the part of
-    `usage` that judges, reward models and aggregators have cost, by model. `saved_estimate` is how many completion
-    tokens stopping early has spared, if what was not drawn to its end had been as long as the mean of what was.
+    `usage` that is no candidate's, by model: what judges and reward models have cost, and aggregators but for a
+    candidate that they wrote, which has its own fate. `saved_estimate` is how many completion tokens stopping early
+    has spared, if what was not drawn to its end had been as long as the mean of what was.
     """
 
     usd: float | None
@@ -45,7 +46,7 @@ def account(
     """Return the cost of a run whose candidates, drawn from `model` unless they name another, have their fates.
 
     `undrawn` candidates were never asked for because the run ended early; `busy_s` is the time in seconds during
-    which any call was under way.
+    which any call of `model`, be it for a candidate or beside them, was under way.
     """
     beside: dict[str, Usage] = {}
     for call in side_calls:
@@ -70,7 +71,10 @@ def account(
 
 
 def _busy_s(model: str, candidates: Sequence[Candidate], side_calls: Sequence[SideCall]) -> float:
-    """Return the seconds during which calls of a model beside the drawing were under way; of those at once, one."""
+    """Return the seconds during which calls of a model that isn't the request's were under way; of those at once, one.
+
+    What it wrote as a candidate was written by itself.
+    """
     busy_s = sum(candidate.latency_ms for candidate in candidates if candidate.model == model) / 1_000
     end = float("-inf")
     for call in sorted((call for call in side_calls if call.model == model), key=lambda call: call.began):
@@ -87,8 +91,9 @@ def _usd(spent: Mapping[str, Usage], seconds: Mapping[str, float], prices: Mappi
 
 
 def _saved(candidates: Sequence[Candidate], undrawn: int) -> int:
-    """Return the completion tokens spared, estimated by the mean of the finished candidates; 0 where none finished."""
-    lengths = [c.usage.completion for c in candidates if c.finished and c.fate != Fate.CANCELLED]
+    """Return the completion tokens spared, estimated by the mean of those drawn to their end; 0 without any."""
+    ended = (c for c in candidates if c.finished and not c.synthesized)
+    lengths = [c.usage.completion for c in ended if c.fate != Fate.CANCELLED]
     if not lengths:
         return 0
     mean = sum(lengths) / len(lengths)

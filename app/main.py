@@ -97,6 +97,7 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         embedder=embedder,
         webhooks=await stack.enter_async_context(webhooks(settings)),
         prices=settings.prices,
+        max_calls=settings.limits.max_calls,
         sandbox=await stack.enter_async_context(sandbox_of(settings.sandbox)),
     )
     return Service(

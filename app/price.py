@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from app.candidates import Usage
 
 MILLION = 1_000_000
@@ -17,8 +19,8 @@ class Price(BaseModel):
     """US dollars for a million tokens of each kind, or for an hour of the GPUs that serve the model.
 
     `prompt_cached` is the price of prompt tokens that the worker had in its cache; it defaults to `prompt`. By the
-    hour, a run costs the time during which any of its calls was under way: an upper bound, since a worker serves
-    many runs at once.
+    hour, a run costs the time during which any of its calls of the model was under way: an upper bound, since a
+    worker serves many runs at once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +44,8 @@ class Price(BaseModel):
         fresh = usage.prompt - usage.cached
         return (fresh * self.prompt + usage.cached * cached + usage.completion * self.completion) / MILLION
 
-    def seconds_for(self, usd: float) -> float | None:
-        """Return how long `usd` pays for, where time is what costs."""
-        return None if self.gpu_hour is None else usd * SECONDS_AN_HOUR / self.gpu_hour
+
+def seconds_for(usd: float, prices: Iterable[Price | None]) -> float | None:
+    """Return how long `usd` pays for models with such prices, all busy at once; None where time isn't what costs."""
+    an_hour = sum(price.gpu_hour or 0.0 for price in prices if price)
+    return usd * SECONDS_AN_HOUR / an_hour if an_hour else None

@@ -35,9 +35,9 @@ class Purse:
     are drawn as long as anything is left, none with a longer limit than that, and `overdrawn` tells when together
     they have used up more than there was. Prompts are reckoned by a guess until the worker has counted them.
 
-    With each candidate goes room for judging it, `judging`. What is asked beside the candidates is `set_aside` and then
-    settled; a candidate's own judges find the room that was reserved for them. `closing` is kept free for what the
-    aggregator asks, until everything has `gathered`.
+    With each candidate goes room for judging it, `judging`, which none takes up, however long it gets. What is asked
+    beside the candidates is `set_aside` and then settled; a candidate's own judges find the room that was reserved for
+    them. `closing` is kept free for what the aggregator asks, until everything has `gathered`.
     """
 
     def __init__(
@@ -57,6 +57,8 @@ class Purse:
         self._closing = closing
         self._aside_tokens = 0
         self._aside_usd = 0.0
+        self._asking_tokens = 0
+        self._asking_usd = 0.0
         self._held = 0
         self._held_prompts = 0
         self._arrived = 0
@@ -70,14 +72,18 @@ class Purse:
         """
         if self._candidate_tokens is not None:
             return False
-        return self._arrived > self._room or not self._payable(self._arrived, usd=self._closing.usd)
+        kept = self._for_judges
+        if self._arrived > self._room - kept.tokens:
+            return True
+        return not self._payable(self._arrived, usd=self._closing.usd + kept.usd)
 
     @property
     def tokens_left(self) -> int | None:
         """How many tokens a candidate that is drawn now may have at most; None where nothing limits them."""
-        limits = [self._room - self._arrived]
+        kept = self._for_judges
+        limits = [self._room - kept.tokens - self._arrived]
         if self._max_usd != UNLIMITED and (usd_a_token := self._price.of(Usage(completion=1))):
-            limits.append((self._max_usd - self._closing.usd - self._usd(self._arrived)) / usd_a_token)
+            limits.append((self._max_usd - self._closing.usd - kept.usd - self._usd(self._arrived)) / usd_a_token)
         left = min(limits)
         return None if left == UNLIMITED else int(left)
 
@@ -117,17 +123,34 @@ class Purse:
             return False
         self._aside_tokens += tokens
         self._aside_usd += usd
+        self._asking_tokens += tokens
+        self._asking_usd += usd
         return True
 
-    def settle(self, prompt_tokens: int, tokens: int, usage: Usage, price: Price | None) -> None:
-        """Put down what such a call really cost, in place of what was set aside for it."""
+    def settle(self, prompt_tokens: int, tokens: int, usage: Usage | None, price: Price | None) -> None:
+        """Put down what such a call really cost, in place of what was set aside for it.
+
+        A prompt that the worker didn't count keeps the guess here, too; without `usage`, no worker was reached.
+        """
         set_aside = Usage(prompt=prompt_tokens, completion=tokens)
-        self._aside_tokens += usage.completion - tokens
-        self._aside_usd += (price or FREE).of(usage) - (price or FREE).of(set_aside)
+        spent = Usage() if usage is None else usage if usage.prompt else replace(usage, prompt=prompt_tokens)
+        usd = (price or FREE).of(set_aside)
+        self._aside_tokens += spent.completion - tokens
+        self._aside_usd += (price or FREE).of(spent) - usd
+        self._asking_tokens -= tokens
+        self._asking_usd -= usd
 
     def gathered(self) -> None:
         """Note that no more candidates are drawn: what was kept free for the end is there to be spent now."""
         self._closing = NONE
+
+    @property
+    def _for_judges(self) -> Room:
+        """What candidates that are drawn leave free for their judges, less what is set aside for one at work."""
+        return Room(
+            tokens=max(0, self._held * self._judging.tokens - self._asking_tokens),
+            usd=max(0.0, self._held * self._judging.usd - self._asking_usd),
+        )
 
     @property
     def _room(self) -> float:

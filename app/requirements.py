@@ -39,6 +39,17 @@ async def check_parts(strategy: Strategy, tools: VerifierTools) -> None:
         raise _at("strategy.aggregator", error) from error
 
 
+def check_calls(job: Job, limit: int) -> None:
+    """Refuse a job that may make more calls of models than the `limit`. Raises `InvalidStrategyError`."""
+    judging, aggregating = expenses(job, USUAL_CANDIDATE_TOKENS)
+    a_candidate = 1 + sum(expense.calls for expense in judging)
+    calls = job.strategy.draws * a_candidate + sum(expense.calls for expense in aggregating)
+    if calls > limit:
+        raise InvalidStrategyError(
+            f"the strategy makes up to {calls} calls of models, over the limit of {limit}", param="strategy"
+        )
+
+
 def expenses(job: Job, candidate_tokens: int) -> tuple[Sequence[Expense], Sequence[Expense]]:
     """Return the most that judging one candidate of the job costs, and the most that aggregating them all does.
 
@@ -77,6 +88,12 @@ def _room(job: Job, spent: Sequence[Expense], prices: Mapping[str, Price]) -> Ro
         tokens=sum(expense.usage.completion for expense in spent),
         usd=sum(prices.get(expense.model or job.model, FREE).of(expense.usage) for expense in spent),
     )
+
+
+def models_of(job: Job) -> set[str]:
+    """Return the models that the job may ask: its own, and those of judges and aggregators."""
+    judging, aggregating = expenses(job, USUAL_CANDIDATE_TOKENS)
+    return {job.model, *_models(job, (*judging, *aggregating))}
 
 
 def _models(job: Job, spent: Sequence[Expense]) -> Iterator[str]:

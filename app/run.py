@@ -41,7 +41,7 @@ class Run:
 
     `assess` is applied to every finished candidate, concurrently, before it comes out of `next`. `watcher` sees the
     text of a live job while it is generated. `first_back` is the time, by `perf_counter`, at which the first candidate
-    came back, `upstream` measures the time during which any call was under way.
+    came back, `busy` measures the time during which any call of the job's model was under way.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Run:
         client: Client,
         purse: Purse,
         assess: Callable[[Candidate, Ask], Awaitable[Candidate]],
-        upstream: Stopwatch,
+        busy: Stopwatch,
         watcher: Watcher | None = None,
     ) -> None:
         self.asked: list[Ask] = []
         self.calls = 0
-        self.upstream = upstream
+        self.busy = busy
         self.first_back: float | None = None
         self.expired = False
         self.overspent = False
@@ -188,7 +188,7 @@ class Run:
     async def _carry_out(self, call: Call, draft: Draft, worker: Worker) -> None:
         """Make one call; what is still open when it fails has failed of the same cause."""
         worker.in_flight += len(draft.members)
-        self.upstream.start()
+        self.busy.start()
         try:
             await call.run(self._client, worker.completions_url, draft.body)
         except WorkerUnreachableError as error:
@@ -203,7 +203,7 @@ class Run:
                 for member in unfinished:
                     self._fail(member, error)
         finally:
-            self.upstream.stop()
+            self.busy.stop()
             worker.in_flight -= len(draft.members)
         for position in call.ended[1:]:
             self._start(self._settle(draft.members[position].index))

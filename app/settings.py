@@ -59,6 +59,7 @@ class Limits(Section):
     max_message_chars: int = Field(default=2_000_000, ge=1)
     max_messages: int = Field(default=2_048, ge=1)
     max_candidates: int = Field(default=64, ge=1, le=1_024)
+    max_calls: int = Field(default=2_048, ge=1)
     max_pad_tokens: int = Field(default=32_768, ge=0, le=1_000_000)
     deadline_s: float = Field(default=600.0, gt=0.0, le=86_400.0)
 

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from app.board import Board
 from app.budget import Budget
 from app.candidates import Ask, Candidate, Failure, Fate, Usage, Verdict
@@ -57,6 +59,7 @@ def concluded(
     asked: int | None = None,
     answers: int = 1,
     price: Price | None = None,
+    written: Candidate | None = None,
 ) -> Outcome:
     """Return the outcome of a run that ended with these candidates."""
 
@@ -76,11 +79,13 @@ def concluded(
         for candidate in back:
             board.add(candidate)
         decision = job.strategy.aggregator.decide(board.pool)
+        if written:
+            decision = replace(decision, ranking=(written, *decision.ranking), synthesized=written)
         purse = Purse(Budget(), price=None, candidate_tokens=None)
         pool, client, upstream = Pool([], Unused(), probe_s=1.0), Unused(), Stopwatch()
-        run = Run(job, deadline=0.0, pool=pool, client=client, purse=purse, assess=as_it_is, upstream=upstream)
+        run = Run(job, deadline=0.0, pool=pool, client=client, purse=purse, assess=as_it_is, busy=upstream)
         side_calls = SideCalls(
-            model="m", deadline=0.0, pool=pool, client=client, purse=purse, prices={}, upstream=upstream
+            model="m", deadline=0.0, pool=pool, client=client, purse=purse, prices={}, upstream=upstream, busy=upstream
         )
         run.calls = 3
         run.first_back = now - 1.0 if back else None
@@ -135,6 +140,11 @@ def test_an_answer_that_nothing_accepted_says_so() -> None:
     assert outcome.fallback is not None
     accepted = concluded([vote(0)])
     assert (accepted.accepted, accepted.fallback) == (True, None)
+
+
+def test_a_written_answer_that_is_accepted_is_no_fallback_though_no_drawn_candidate_was() -> None:
+    outcome = concluded([vote(0, rejection="wrong")], written=replace(vote(1), synthesized=True))
+    assert (outcome.accepted, outcome.fallback) == (True, None)
 
 
 def test_a_single_sample_that_failed_verification_is_returned_and_not_accepted() -> None:

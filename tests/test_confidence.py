@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.confidence import GROUP_TOKENS, LOWEST_LOGPROB, confidence, confidence_of
+from app.confidence import (
+    GROUP_TOKENS,
+    INLINE_ENTRIES,
+    LOWEST_LOGPROB,
+    confidence,
+    confidence_of,
+    with_alternatives,
+)
 
 LOGPROBS = st.lists(st.floats(-30, 0), min_size=2, max_size=5)
 
@@ -63,3 +70,20 @@ def test_tokens_without_alternatives_are_left_out_and_the_impossible_is_bounded(
 def test_a_long_trace_is_read_off_the_event_loop_with_the_same_result() -> None:
     entries = [entry(log(0.9), log(exp(-3.0)))] * 500
     assert asyncio.run(confidence_of(entries)) == confidence(entries)
+
+
+@pytest.mark.parametrize("many", [1, INLINE_ENTRIES + 1])
+def test_alternatives_that_nobody_asked_for_are_cut_off_and_the_rest_is_as_it_came(many: int) -> None:
+    entry = b'{"token":"a","logprob":-9999.0,"top_logprobs":[{"token":"a","logprob":-0.10},{"token":"b"}]}'
+
+    def cut(count: int) -> set[bytes]:
+        return set(asyncio.run(with_alternatives([entry] * many, count)))
+
+    assert cut(2) == {entry}
+    assert cut(1) == {b'{"token":"a","logprob":-9999.0,"top_logprobs":[{"token":"a","logprob":-0.10}]}'}
+    assert cut(0) == {b'{"token":"a","logprob":-9999.0,"top_logprobs":[]}'}
+
+
+@pytest.mark.parametrize("entry", [b"?", b'{"top_logprobs":null}', b'{"top_logprobs":7}', b"[]", b'{"token":"a"}'])
+def test_a_log_probability_of_another_shape_stays_as_it_is(entry: bytes) -> None:
+    assert asyncio.run(with_alternatives([entry], 0)) == (entry,)

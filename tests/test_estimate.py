@@ -93,6 +93,13 @@ def test_a_price_by_the_hour_is_at_worst_that_of_the_whole_deadline() -> None:
     assert worst.usd == 1.0
 
 
+def test_every_model_that_is_paid_by_the_hour_is_so_once_for_the_whole_deadline() -> None:
+    judges = (JudgeVerifier(model="judge"), JudgeVerifier(model="judge"), JudgeVerifier())
+    prices = {"m": Price(gpu_hour=3_600.0), "judge": Price(gpu_hour=7_200.0)}
+    worst = worst_case(job(Parallel(n=2, verifiers=judges), max_tokens=9), context=None, prices=prices)
+    assert worst.usd == 1.0 + 2.0
+
+
 def test_the_rehearsal_accepts_nobody_and_shows_everybody() -> None:
     assert len(rehearse(Reject(max_attempts=5))) == 5
     assert [len(ask.shown) for ask in rehearse(Hybrid(widths=(1, 2, 1)))] == [0, 1, 1, 3]

@@ -61,6 +61,12 @@ def test_savings_are_what_the_cut_and_the_undrawn_would_have_added_on_average() 
     )
 
 
+def test_what_was_written_from_the_candidates_says_nothing_of_how_long_another_would_have_been() -> None:
+    written = replace(drawn(900, Fate.SELECTED), synthesized=True)
+    candidates = [drawn(100, Fate.COUNTED), written]
+    assert account(candidates, undrawn=2, calls=0, model="m", prices={}, busy_s=0.0).saved_estimate == 200
+
+
 def test_without_anything_finished_nothing_can_be_said_of_savings() -> None:
     cut = [drawn(50, Fate.CANCELLED, None)]
     assert account(cut, undrawn=5, calls=0, model="m", prices={}, busy_s=0.0).saved_estimate == 0

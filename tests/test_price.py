@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.candidates import Usage
-from app.price import Price
+from app.price import Price, seconds_for
 
 USAGE = Usage(prompt=1_000_000, cached=400_000, completion=2_000_000)
 
@@ -21,8 +21,9 @@ def test_cached_prompt_tokens_cost_like_others_where_nothing_is_said_of_them() -
 def test_by_the_hour_only_time_costs() -> None:
     price = Price(gpu_hour=3.6)
     assert price.of(USAGE, busy_s=10.0) == pytest.approx(0.01)
-    assert price.seconds_for(0.01) == pytest.approx(10.0)
-    assert Price(completion=1.0).seconds_for(1.0) is None
+    assert seconds_for(0.01, [price]) == pytest.approx(10.0)
+    assert seconds_for(0.01, [price, Price(gpu_hour=14.4), Price(completion=1.0), None]) == pytest.approx(2.0)
+    assert seconds_for(1.0, [Price(completion=1.0), None]) is None
 
 
 @pytest.mark.parametrize(

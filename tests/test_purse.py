@@ -242,6 +242,24 @@ def test_candidates_of_unknown_length_are_cut_off_before_they_use_up_what_is_kep
     assert purse.overdrawn
 
 
+@pytest.mark.parametrize("limit", [{"max_completion_tokens": 100}, {"max_cost_usd": 100.0}])
+def test_candidates_of_unknown_length_leave_their_judges_room(limit: dict[str, int]) -> None:
+    price = Price(completion=1_000_000)
+    judging = Room(tokens=10, usd=10.0)
+    purse = Purse(Budget.model_validate(limit), price=price, candidate_tokens=None, judging=judging)
+    assert purse.reserve(PROMPT)
+    assert purse.tokens_left == 90
+    assert purse.reserve(PROMPT)
+    assert purse.tokens_left == 80
+    purse.spend(80)
+    assert not purse.overdrawn
+    for _ in range(2):
+        assert purse.set_aside(PROMPT, 10, price)
+        assert not purse.overdrawn
+    purse.spend(1)
+    assert purse.overdrawn
+
+
 def test_what_a_call_leaves_over_of_its_room_is_there_for_others() -> None:
     purse = filled(max_tokens=20)
     assert purse.set_aside(PROMPT, 15, None)

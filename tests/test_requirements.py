@@ -9,11 +9,12 @@ from app.aggregators.synthesis import Synthesis
 from app.aggregators.tournament import Tournament
 from app.budget import Budget
 from app.errors import InvalidRequestError, InvalidStrategyError, ModelNotFoundError, SandboxUnavailableError
+from app.estimate import worst_case
 from app.inquiry import times
 from app.job import Job
 from app.price import Price
 from app.purse import Room
-from app.requirements import USUAL_CANDIDATE_TOKENS, check_parts, expenses, rooms
+from app.requirements import USUAL_CANDIDATE_TOKENS, check_calls, check_parts, expenses, rooms
 from app.strategies.parallel import Parallel
 from app.verifiers.base import PASS, Verifier
 from app.verifiers.exact import ExactVerifier
@@ -119,3 +120,11 @@ def test_doing_the_same_several_times_costs_as_often() -> None:
     (expense,) = JUDGE.expenses(10, 20)
     thrice = times(expense, 3)
     assert (thrice.calls, thrice.usage.completion, thrice.usage.prompt) == (3, 150, 3 * expense.usage.prompt)
+
+
+def test_a_job_that_may_make_too_many_calls_is_refused_with_their_number() -> None:
+    strategy = Parallel(n=4, verifiers=(JUDGE, JUDGE), aggregator=Synthesis())
+    check_calls(job(strategy), 4 * 3 + 3)
+    with pytest.raises(InvalidStrategyError, match="up to 15 calls of models, over the limit of 14"):
+        check_calls(job(strategy), 14)
+    assert worst_case(job(strategy), context=None, prices={}).calls == 15

@@ -48,7 +48,7 @@ def test_what_was_reserved_for_cancelled_candidates_is_there_for_others() -> Non
                     client=client,
                     purse=purse,
                     assess=as_it_is,
-                    upstream=Stopwatch(),
+                    busy=Stopwatch(),
                 ) as run,
             ):
                 run.draw([Ask(), Ask(chain=1)])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,12 @@ from app.errors import InquiryError, ModelNotFoundError
 from app.inquiry import Inquiry
 from app.price import Price
 from app.purse import Purse
-from app.side_calls import MAX_POSTED_BODY, SideCalls
+from app.side_calls import AT_ONCE, MAX_POSTED_BODY, SideCalls
 from app.stopwatch import Stopwatch
 from app.workers.client import AioHttpClient
 from app.workers.pool import Pool
 from app.workers.worker import Worker
-from tests.scripted.actions import Garbage, HalfBody, NoFinish, Silence, Status
+from tests.scripted.actions import ErrorInStream, Garbage, HalfBody, NoFinish, Silence, Stall, Status
 from tests.scripted.received import Ending
 from tests.scripted.reply import Reply
 from tests.scripted.scripts import always
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from tests.scripted.actions import Action
+    from tests.scripted.received import Received
 
 MESSAGES: list[dict[str, object]] = [{"role": "user", "content": "Which one?"}]
+A_DOLLAR_A_TOKEN = Price(prompt=1_000_000.0, completion=1_000_000.0)
 INQUIRY = Inquiry(messages=MESSAGES, max_tokens=10)
 SLOW = Reply(texts=("word " * 600,), delay_per_chunk_s=0.01)
 THREE = Reply(texts=("The second one",))
@@ -36,7 +39,11 @@ THREE = Reply(texts=("The second one",))
 
 @asynccontextmanager
 async def calling(
-    *upstreams: Upstream, max_tokens: int | None = None, deadline_s: float = 20.0, idle_s: float = 5.0
+    *upstreams: Upstream,
+    max_tokens: int | None = None,
+    max_usd: float | None = None,
+    deadline_s: float = 20.0,
+    idle_s: float = 5.0,
 ) -> AsyncGenerator[tuple[SideCalls, Purse, Pool]]:
     """Side calls of a run for `scripted`, over workers that are these upstreams."""
     async with AsyncExitStack() as stack:
@@ -46,15 +53,17 @@ async def calling(
         workers = [Worker(id=f"w{i}", locate=lambda one=one: one.url) for i, one in enumerate(upstreams)]
         pool = Pool(workers, client, probe_s=60.0)
         await stack.enter_async_context(pool.watched())
-        purse = Purse(Budget(max_completion_tokens=max_tokens), price=None, candidate_tokens=None)
+        budget = Budget(max_completion_tokens=max_tokens, max_cost_usd=max_usd)
+        purse = Purse(budget, price=None, candidate_tokens=None)
         calls = SideCalls(
             model="scripted",
             deadline=asyncio.get_running_loop().time() + deadline_s,
             pool=pool,
             client=client,
             purse=purse,
-            prices={"scripted": Price(completion=1.0)},
-            upstream=Stopwatch(),
+            prices={"scripted": A_DOLLAR_A_TOKEN},
+            upstream=(upstream := Stopwatch()),
+            busy=Stopwatch(upstream),
         )
         yield calls, purse, pool
 
@@ -144,7 +153,7 @@ def test_the_deadline_ends_a_call_on_the_worker_and_after_it_none_begins() -> No
             with pytest.raises(InquiryError, match="time is up"):
                 await calls.ask(long)
             with pytest.raises(InquiryError, match="time is up"):
-                await calls.post("scripted", "/score", {})
+                await calls.post("scripted", "/score", {}, prompt_tokens=9)
             assert len(upstream.seen) == calls.calls == 1
             assert purse.tokens_left == 1_000 - calls.made[0].usage.completion
 
@@ -184,18 +193,161 @@ def test_only_models_that_are_served_can_be_asked() -> None:
     run(scenario)
 
 
+def test_only_calls_of_the_requests_own_model_keep_it_busy() -> None:
+    async def scenario() -> None:
+        async with calling(Upstream(always(THREE), models=("scripted", "judge"))) as (calls, _, _pool):
+            await calls.ask(Inquiry(messages=MESSAGES, model="judge"))
+            before = calls.upstream.seconds
+            assert (before > 0.0, calls.busy.seconds) == (True, 0.0)
+            await calls.ask(INQUIRY)
+            assert 0.0 < calls.busy.seconds < calls.upstream.seconds
+
+    run(scenario)
+
+
+def test_of_many_calls_only_so_many_are_under_way_at_once() -> None:
+    async def scenario() -> None:
+        most = 0
+
+        def slowly(_: Received) -> Action:
+            nonlocal most
+            most = max(most, upstream.in_flight)
+            return Reply(texts=("Yes",), delay_per_chunk_s=0.05)
+
+        async with calling(upstream := Upstream(slowly)) as (calls, _, _pool), asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE + 40):
+                group.create_task(calls.ask(INQUIRY))
+        assert (calls.calls, most <= AT_ONCE) == (AT_ONCE + 40, True)
+
+    run(scenario)
+
+
 def test_a_post_returns_the_document_and_books_what_it_says_of_its_cost() -> None:
     async def scenario() -> None:
         upstream = Upstream()
         async with calling(upstream) as (calls, _, _pool):
             upstream.routes["/score"] = Status(status=200, body=b'{"usage": {"prompt_tokens": 7}, "data": []}')
-            assert b'"data"' in await calls.post("scripted", "/score", {"input": "x"})
+            assert b'"data"' in await calls.post("scripted", "/score", {"input": "x"}, prompt_tokens=9)
             upstream.routes["/score"] = Status(status=500)
             with pytest.raises(InquiryError):
-                await calls.post("scripted", "/score", {})
+                await calls.post("scripted", "/score", {}, prompt_tokens=9)
             upstream.routes["/score"] = Status(status=200, body=b"x" * (MAX_POSTED_BODY + 1))
             with pytest.raises(InquiryError, match="unreasonable length"):
-                await calls.post("scripted", "/score", {})
+                await calls.post("scripted", "/score", {}, prompt_tokens=9)
             assert [made.usage for made in calls.made] == [Usage(prompt=7), Usage(), Usage()]
+
+    run(scenario)
+
+
+def left(purse: Purse, most: int = 1_000) -> int:
+    """How many dollars there are to be set aside."""
+    return next(usd for usd in range(most, -1, -1) if purse.set_aside(usd, 0, A_DOLLAR_A_TOKEN))
+
+
+def test_a_post_is_paid_from_the_budget_and_refused_where_there_is_no_room() -> None:
+    async def scenario() -> None:
+        async with calling(upstream := Upstream(), max_usd=20.0) as (calls, purse, _):
+            upstream.routes["/score"] = Status(status=200, body=b'{"usage": {"prompt_tokens": 7}}')
+            await calls.post("scripted", "/score", {}, prompt_tokens=15)
+            with pytest.raises(InquiryError, match="budget has no room"):
+                await calls.post("scripted", "/score", {}, prompt_tokens=14)
+            assert (calls.calls, len(upstream.asked)) == (1, 1)
+            assert left(purse) == 13
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("answer", [Status(status=200, body=b"{}"), Status(status=500)], ids=repr)
+def test_a_prompt_that_was_not_counted_costs_what_was_guessed(answer: Status) -> None:
+    async def scenario() -> None:
+        async with calling(upstream := Upstream(), max_usd=20.0) as (calls, purse, _):
+            upstream.routes["/score"] = answer
+            with contextlib.suppress(InquiryError):
+                await calls.post("scripted", "/score", {}, prompt_tokens=15)
+            assert [made.usage for made in calls.made] == [Usage()]
+            assert left(purse) == 5
+
+    run(scenario)
+
+
+def test_a_call_that_reached_no_worker_costs_nothing() -> None:
+    async def scenario() -> None:
+        async with calling(upstream := Upstream(), max_usd=20.0) as (calls, purse, _):
+            await upstream.stop()
+            with pytest.raises(InquiryError):
+                await calls.post("scripted", "/score", {}, prompt_tokens=15)
+            assert left(purse) == 20
+
+    run(scenario)
+
+
+ENDED = [HalfBody(reply=THREE, after_chunks=5), Stall(reply=THREE, after_chunks=5)]
+
+
+@pytest.mark.parametrize("fault", ENDED, ids=repr)
+@pytest.mark.parametrize("deadline_s", [0.5, 20.0])
+def test_an_answer_that_has_ended_counts_whatever_becomes_of_its_stream(fault: Action, deadline_s: float) -> None:
+    async def scenario() -> None:
+        async with calling(Upstream(always(fault)), deadline_s=deadline_s, idle_s=1.0) as (calls, _, _pool):
+            said = await calls.ask(Inquiry(messages=MESSAGES, becomes_candidate=True))
+            assert (said.reply.text, said.finish_reason, said.usage.completion) == ("The second one", "stop", 3)
+            assert calls.made == []
+
+    run(scenario)
+
+
+def test_what_has_ended_and_is_cancelled_all_the_same_is_booked() -> None:
+    async def scenario() -> None:
+        async with calling(upstream := Upstream(always(Stall(reply=THREE, after_chunks=5)))) as (calls, _, _pool):
+            asking = asyncio.create_task(calls.ask(Inquiry(messages=MESSAGES, becomes_candidate=True)))
+            await upstream.wait_until(lambda one: bool(one.seen) and one.seen[0].sent_tokens == 3)
+            await asyncio.sleep(0.1)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            assert [made.usage.completion for made in calls.made] == [3]
+
+    run(scenario)
+
+
+def test_a_worker_that_fails_before_the_first_token_is_replaced_once() -> None:
+    async def scenario() -> None:
+        ill, well = Upstream(always(Status(status=500, message="broken"))), Upstream(always(THREE))
+        ill.routes["/score"], well.routes["/score"] = Status(status=503), Status(status=200, body=b"{}")
+        async with calling(ill, well) as (calls, _, pool):
+            assert (await calls.ask(INQUIRY)).worker == "w1"
+            assert await calls.post("scripted", "/score", {}, prompt_tokens=9) == b"{}"
+            assert calls.calls == 4
+            assert [worker.up for worker in pool.workers] == [True, True]
+            well.script = always(Status(status=500, message="broken, too"))
+            with pytest.raises(InquiryError, match="broken, too"):
+                await calls.ask(INQUIRY)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "fault", [Status(status=400, message="too long"), ErrorInStream(reply=THREE, after_chunks=3)], ids=repr
+)
+def test_what_another_worker_would_not_do_better_or_has_begun_is_not_asked_again(fault: Action) -> None:
+    async def scenario() -> None:
+        faulty, well = Upstream(always(fault)), Upstream(always(THREE))
+        async with calling(faulty, well) as (calls, _, _pool):
+            with pytest.raises(InquiryError):
+                await calls.ask(INQUIRY)
+            assert calls.calls == 1
+
+    run(scenario)
+
+
+def test_where_nothing_else_serves_the_model_the_first_error_stands() -> None:
+    async def scenario() -> None:
+        async with calling(upstream := Upstream(always(Status(status=500, message="broken")))) as (calls, _, _pool):
+            with pytest.raises(InquiryError, match="broken"):
+                await calls.ask(INQUIRY)
+            await upstream.stop()
+            with pytest.raises(InquiryError, match="no connection to the worker"):
+                await calls.ask(INQUIRY)
+            assert calls.calls == 2
 
     run(scenario)

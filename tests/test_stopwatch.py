@@ -37,3 +37,13 @@ def test_it_stands_still_while_nothing_is_under_way() -> None:
     watch.stop()
     watch.stop()
     assert watch.seconds == watch.seconds > 0.0
+
+
+def test_a_part_runs_within_its_whole() -> None:
+    part = Stopwatch(whole := Stopwatch())
+    part.start()
+    part.stop()
+    assert 0.0 < part.seconds <= whole.seconds
+    whole.start()
+    whole.stop()
+    assert part.seconds < whole.seconds

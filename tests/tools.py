@@ -53,6 +53,7 @@ class ScriptedModels:
         names: tuple[str, ...] = ("judge",),
     ) -> None:
         self.asked: list[Inquiry] = []
+        self.prompt_tokens: list[int] = []
         self._says = says
         self._posted = posted
         self._names = names
@@ -75,8 +76,9 @@ class ScriptedModels:
             latency_ms=1.0,
         )
 
-    async def post(self, model: str, path: str, body: Mapping[str, object]) -> bytes:
+    async def post(self, model: str, path: str, body: Mapping[str, object], *, prompt_tokens: int) -> bytes:
         await asyncio.sleep(0)
+        self.prompt_tokens.append(prompt_tokens)
         answer = self._posted(model, path, body) if self._posted else InquiryError("nobody answers")
         if isinstance(answer, Exception):
             raise answer

@@ -61,15 +61,9 @@ class Asking(Voting):
         structlog.get_logger(__name__).warning("aggregator_broke", aggregator=self.name, reason=reason)
         return self.voted(pool, reason)
 
-    def inquiry(self, messages: Sequence[Message], max_tokens: int, *, becomes_candidate: bool = False) -> Inquiry:
+    def inquiry(self, messages: Sequence[Message], max_tokens: int) -> Inquiry:
         """Return the question to the model."""
-        return Inquiry(
-            messages=messages,
-            model=self.model,
-            max_tokens=max_tokens,
-            temperature=self.temperature,
-            becomes_candidate=becomes_candidate,
-        )
+        return Inquiry(messages=messages, model=self.model, max_tokens=max_tokens, temperature=self.temperature)
 
     def shown(self, candidates: Sequence[Candidate]) -> list[str]:
         """Return the candidates as the model sees them: what they say, and nothing of where it comes from."""

@@ -12,7 +12,7 @@ from app.parts import Part
 from app.tally import Tally, Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from app.candidates import Candidate, Question
     from app.inquiry import Expense, Models
@@ -22,7 +22,8 @@ class AggregatorTools(msgspec.Struct, frozen=True, kw_only=True):
     """What an aggregator that asks models may use besides the candidates.
 
     `examine` finds the answer, verdict and cluster of a candidate that the aggregator has written, which is to be
-    numbered `next_index` and to stand in `next_round`. `seed` is what everything random goes by.
+    numbered `next_index` and to stand in `next_round`. `seed` is what everything random goes by. `fields` are
+    those of the request that hold for such a candidate, too.
     """
 
     question: Question
@@ -31,6 +32,7 @@ class AggregatorTools(msgspec.Struct, frozen=True, kw_only=True):
     next_index: int
     next_round: int
     seed: int
+    fields: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
 
 
 class Aggregator(Part):

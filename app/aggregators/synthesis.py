@@ -25,7 +25,8 @@ class Synthesis(Asking):
     """Writes one answer from the candidates, as the last layer of Mixture-of-Agents does (arXiv 2406.04692).
 
     One call shows a model up to `max_shown` candidates, best of the vote first to be in, without names and shuffled.
-    What it writes is a candidate like the others, examined and verified. It wins unless there is none, or it is empty,
+    What it writes is a candidate like the others, held to the caller's own fields, examined and verified; it is text,
+    so tools aren't offered. It wins unless there is none, or it is empty,
     cut off by `max_tokens` or rejected: then the vote decides, `fallback` says why, and what was written stays listed.
     `votes` are those of the drawn candidates that give the same answer. One candidate alone is the answer.
     """
@@ -61,7 +62,9 @@ class Synthesis(Asking):
         ranking, _ = self.order(pool, tally)
         prompt = synthesis_prompt(tools.question.messages, self.shown(shuffled(ranking[: self.max_shown], tools)))
         try:
-            said = await tools.models.ask(self.inquiry(prompt, self.max_tokens, becomes_candidate=True))
+            said = await tools.models.ask(
+                replace(self.inquiry(prompt, self.max_tokens), becomes_candidate=True, fields=tools.fields)
+            )
         except InquiryError as error:
             return self.voted(pool, f"no answer was written: {error.message}")
         written = await self._examined(said, tools)

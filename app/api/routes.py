@@ -41,7 +41,7 @@ async def create_chat_completion(request: Request, ticket: Ticket) -> Response:
     service = service_of(request)
     intake = await service.take(request)
     if request.scope["query_string"] and is_set(request.query_params.get("dry_run", "false")):
-        return _dry_run(service, intake)
+        return await while_connected(request.receive, _dry_run(service, intake))
     ticket.job = intake.job
 
     async def execute(observer: Observer) -> tuple[Outcome, bytes]:
@@ -129,9 +129,10 @@ def _model(name: str, model: ServedModel) -> dict[str, object]:
     return {"id": name, "object": "model", "created": model.created, "owned_by": model.owned_by or "quorum"}
 
 
-def _dry_run(service: Service, intake: Intake) -> Response:
+async def _dry_run(service: Service, intake: Intake) -> Response:
+    """Return what the request would cost at worst, if this server can run it at all."""
     job = intake.job
-    service.pool.pick(job.model)
+    await service.engine.check(job)
     context = service.pool.models()[job.model].context
     worst = worst_case(job, context=context, prices=service.engine.prices)
     return _json(render.dry_run(job, worst))

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from app.candidates import Usage, Verdict
 from app.errors import InquiryError
 from app.inquiry import Expense
-from app.tokens import TEMPLATE_TOKENS
+from app.tokens import TEMPLATE_TOKENS, TOKENS_A_MESSAGE, prompt_tokens
 from app.verifiers.base import Verifier
 
 if TYPE_CHECKING:
@@ -91,7 +91,12 @@ class RewardModelVerifier(Verifier):
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return the verdict on the score. Raises `InquiryError` where the worker gives none."""
-        answer = await tools.models.post(self.model, f"/{self.api}", self._body(candidate, tools.question))
+        answer = await tools.models.post(
+            self.model,
+            f"/{self.api}",
+            self._body(candidate, tools.question),
+            prompt_tokens=_read_tokens(candidate, tools.question),
+        )
         score = self._score(self._value(answer))
         if self.pass_at is None:
             return Verdict(status="abstain", score=score)
@@ -136,6 +141,14 @@ class RewardModelVerifier(Verifier):
         low, high = self.scale
         activated = _sigmoid(value) if self.activation == "sigmoid" else value
         return min(1.0, max(0.0, (activated - low) / (high - low)))
+
+
+def _read_tokens(candidate: Candidate, question: Question) -> int:
+    """Return a guess at what the model reads: the text has no more tokens than the candidate was generated with."""
+    text = prompt_tokens([{"content": candidate.reply.text}])
+    told = candidate.usage.completion
+    own = min(text, TOKENS_A_MESSAGE + told) if told else text
+    return TEMPLATE_TOKENS + prompt_tokens(question.messages) + own
 
 
 def _sigmoid(value: float) -> float:

@@ -58,8 +58,8 @@ class AioHttpClient:
     """`Client` over one aiohttp session.
 
     `idle_s` is the longest silence between two pieces of a response; there's no limit on the whole, which is the
-    run's deadline to set. The number of connections is not limited here either: a request has as many as it draws
-    candidates, which `limits.max_candidates` bounds.
+    run's deadline to set. The number of connections is not limited here either: a request has at most as many as it
+    draws candidates, which `limits.max_candidates` bounds, and those of `app.side_calls.AT_ONCE`.
     """
 
     def __init__(self, *, connect_s: float, idle_s: float, api_key: str | None = None) -> None:

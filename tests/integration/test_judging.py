@@ -139,6 +139,23 @@ def test_each_model_is_paid_by_its_own_price_and_without_one_no_sum_is_claimed(c
     assert body["quorum"]["cost"]["usd"] is None
 
 
+def test_an_hour_of_the_judge_is_not_paid_as_one_of_the_requests_own_model_too() -> None:
+    prices = {MODEL: {"gpu_hour": 3_600}, "judge": {"gpu_hour": 3_600}}
+    with (
+        hosted(Upstream(models=("judge",))) as judge,
+        staged(workers_beside=[judge.url], timeouts=TIMEOUTS, prices=prices) as stage,
+    ):
+        court = Court(stage, judge)
+        court.play("It is 42", judge=Reply(texts=("Score: 9",), delay_per_chunk_s=0.4))
+        body = court.stage.answer({**FOUR, "n": 1, "verifiers": [JUDGE]})
+        total_s = body["quorum"]["timing"]["total_ms"] / 1_000
+        assert 0.4 < body["quorum"]["cost"]["usd"] < total_s
+        court.play("It is 42", judge=SLOW)
+        body = court.stage.answer({**FOUR, "n": 1, "verifiers": [JUDGE], "budget": {"max_cost_usd": 1.6}})
+        assert verdicts(body) == ["error"]
+        assert body["quorum"]["timing"]["total_ms"] < 1_200
+
+
 def test_tokens_of_judges_are_counted_under_their_own_model(court: Court) -> None:
     name = 'quorum_tokens_total{fate="verifier",kind="completion",model="judge"}'
 
@@ -178,6 +195,27 @@ def test_a_judge_that_nobody_serves_is_the_requests_mistake(court: Court) -> Non
     assert (response.status_code, response.json()["error"]["param"]) == (404, "strategy.verifiers.0.model")
     response = court.stage.ask({**FOUR, "aggregator": {"type": "synthesis", "model": "nobody"}})
     assert (response.status_code, response.json()["error"]["param"]) == (404, "strategy.aggregator.model")
+    assert not court.stage.seen
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "param"),
+    [
+        ({"verifiers": [{"type": "judge", "model": "nobody"}]}, 404, "strategy.verifiers.0.model"),
+        ({"aggregator": {"type": "synthesis", "model": "nobody"}}, 404, "strategy.aggregator.model"),
+        ({"verifiers": [{"type": "webhook", "url": "http://1.2.3.4/"}]}, 400, "strategy.verifiers.0.url"),
+        ({"verifiers": [{"type": "judge", "model": "twin"}], "budget": {"max_cost_usd": 1}}, 400, None),
+        ({"n": 64, "verifiers": [{"type": "all_of", "verifiers": [JUDGE] * 8}] * 4}, 400, "strategy"),
+    ],
+)
+def test_a_dry_run_is_refused_as_the_request_itself_is(
+    court: Court, parts: dict[str, object], status: int, param: str | None
+) -> None:
+    body = {**QUESTION, "strategy": {**FOUR, **parts}}
+    real, dry = (court.stage.client.post(f"/v1/chat/completions{query}", json=body) for query in ("", "?dry_run=true"))
+    assert dry.json() == real.json()
+    assert dry.status_code == real.status_code == status
+    assert dry.json()["error"]["param"] == (param or "strategy.budget.max_cost_usd")
     assert not court.stage.seen
 
 
@@ -234,15 +272,13 @@ def test_a_deadline_during_judging_still_gives_an_answer(court: Court, judge: Ac
     court.judge.wait_until(lambda upstream: upstream.in_flight == 0)
 
 
-def test_a_budget_that_candidates_have_used_up_refuses_the_judge(court: Court) -> None:
-    court.play("word " * 35 + "The answer is 42.", judge=says("Score: 9"))
+def test_a_candidate_of_unknown_length_leaves_its_judge_room(court: Court) -> None:
+    court.play("word " * 60, judge=says("Score: 9"))
     verifier = {**JUDGE, "max_tokens": 10}
-    body = court.stage.answer(
-        {**FOUR, "n": 1, "verifiers": [verifier], "budget": {"max_completion_tokens": 45}},
-    )
-    assert not court.judged
-    assert "budget has no room" in body["quorum"]["candidates"][0]["verdict"]["feedback"]
-    assert body["quorum"]["decision"]["accepted"] is False
+    body = court.stage.answer({**FOUR, "n": 1, "verifiers": [verifier], "budget": {"max_completion_tokens": 45}})
+    assert (verdicts(body), len(court.judged)) == (["pass"], 1)
+    assert body["quorum"]["candidates"][0]["completion_tokens"] == 35
+    assert body["usage"]["completion_tokens"] <= 45
 
 
 def test_judges_never_lack_what_was_reserved_for_them(court: Court) -> None:
@@ -358,6 +394,18 @@ def test_synthesis_returns_what_was_written_and_lists_it(court: Court) -> None:
         for request in requests
     )
     assert body["quorum"]["cost"]["usd"] == pytest.approx(dollars)
+
+
+def test_what_is_written_is_held_to_the_callers_fields_and_verdicts_are_not(court: Court) -> None:
+    court.play("41", "42", "42", judge=says("42"))
+    fields = {"response_format": {"type": "json_object"}, "stop": ["\n\n"], "top_p": 0.5}
+    not_his = {"tools": [{"type": "function", "function": {"name": "add"}}], "tool_choice": "auto", "logprobs": True}
+    court.stage.answer({**WRITE, "verifiers": [JUDGE]}, temperature=0.9, max_tokens=9, seed=7, **fields, **not_his)
+    (written,) = [one.body for one in court.judged if one.body["max_tokens"] == 20]
+    assert {name: written[name] for name in fields} == fields
+    assert (written["temperature"], not_his.keys() & written.keys(), "seed" in written) == (0.0, set(), False)
+    verdict = next(one.body for one in court.judged if one.body["max_tokens"] == 256)
+    assert not (fields.keys() | not_his.keys()) & verdict.keys()
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,13 @@ def test_what_the_caller_asks_for_comes_back_as_well(stage: Stage) -> None:
     assert {one.body["top_logprobs"] for one in stage.seen} == {8}
 
 
+@pytest.mark.parametrize(("asked", "told"), [({"top_logprobs": 1}, 1), ({}, 0)])
+def test_who_asks_for_fewer_gets_no_more_than_that(stage: Stage, asked: dict[str, int], told: int) -> None:
+    body = stage.answer(BY_CONFIDENCE, logprobs=True, **asked)
+    assert [len(entry["top_logprobs"]) for entry in body["choices"][0]["logprobs"]["content"]][:1] == [told]
+    assert {one.body["top_logprobs"] for one in stage.seen} == {5}
+
+
 def test_streams_bear_no_log_probabilities_that_nobody_asked_for(stage: Stage) -> None:
     stage.play(always(Reply(texts=("The answer is 42.",))))
     assert '"logprob"' not in stage.ask(BY_CONFIDENCE, stream=True).text
