@@ -154,6 +154,28 @@ def test_pages_in_pipes_are_no_memory_beyond_the_limit(run: Run) -> None:
     assert printed(run(code)) == "-1 EPERM\n"
 
 
+def test_what_waits_in_sockets_is_bounded(run: Run) -> None:
+    code = """
+    import socket
+    held, waiting = [], 0
+    try:
+        while True: held += socket.socketpair()
+    except OSError:
+        pass
+    for end in held:
+        try: end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**30)
+        except PermissionError: pass
+        end.setblocking(False)
+        try:
+            while True: waiting += end.send(b"x" * 32_000)
+        except BlockingIOError:
+            pass
+    print(waiting // len(held))
+    """
+    default = int(Path("/proc/sys/net/core/wmem_default").read_text())
+    assert 0 < int(printed(run(code))) <= default + 32_000
+
+
 def test_shared_memory_and_files_in_memory_count_too(run: Run) -> None:
     code = """
     import mmap, time
