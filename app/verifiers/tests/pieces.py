@@ -11,8 +11,13 @@ from functools import cached_property
 
 import msgspec
 
-MAX_PARSED = 262_144
-"""Characters of one piece that are parsed; longer ones are taken as they are, and only searched for definitions."""
+from app.answers.reading.fences import lines_of
+
+MAX_PARSED = 65_536
+"""Characters of one piece that are parsed, which holds up all else for as much as a tenth of a second.
+
+Longer ones are taken as they are, and only searched for definitions.
+"""
 
 _MAX_ATTEMPTS = 24
 _MAX_STEPS = 5
@@ -20,12 +25,16 @@ _MAX_PROSE = 32_768
 _BUILTINS = frozenset(dir(builtins))
 _DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _METHOD = re.compile(r"^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
+_MAX_BEGINNING = 200
 _BEGINS = re.compile(
-    r"(?:(?:async[ \t]+)?def[ \t]+\w+[ \t]*[(\[]|class[ \t]+\w+[ \t]*[:(\[]|@\w"
-    r"|import[ \t]+[\w.]+(?:[ \t]+as[ \t]+\w+)?(?:[ \t]*,[ \t]*[\w.]+(?:[ \t]+as[ \t]+\w+)?)*[ \t]*(?:#.*)?$"
-    r"|from[ \t]+[\w.]+[ \t]+import[ \t]+[\w(*]|if[ \t]+__name__\b|(?:while|for|try|with)\b.*:[ \t]*(?:#.*)?$"
-    r"|print[ \t]*\(|[A-Za-z_][\w, .\[\]]*(?::[ \t]*[\w\[\], .|]+)?[ \t]*[-+*/%]?=(?!=))"
+    r"(?:(?:async[ \t]++)?def[ \t]++\w++[ \t]*+[(\[]|class[ \t]++\w++[ \t]*+[:(\[]|@\w"
+    r"|import[ \t]++[\w.]++(?:[ \t]++as[ \t]++\w++)?+"
+    r"(?:[ \t]*+,[ \t]*+[\w.]++(?:[ \t]++as[ \t]++\w++)?+)*+[ \t]*+(?:#.*)?$"
+    r"|from[ \t]++[\w.]++[ \t]++import[ \t]++[\w(*]|if[ \t]++__name__\b"
+    r"|(?:while|for|try|with)\b.*:[ \t]*+(?:#.*)?$"
+    r"|print[ \t]*+\(|[A-Za-z_][\w, .\[\]]*+(?::[\t]*+[\w\[\], .|]++)?+[\t]*+[-+*/%]?=(?!=))"
 )
+"""How a line of code may begin; no quantifier gives back what it took, so that a line made for it can't take long."""
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -50,7 +59,7 @@ class Piece(msgspec.Struct, frozen=True, dict=True):
     def definitions(self) -> list[Definition]:
         """What stands at the top level and gives something a name."""
         body = self.module.body if self.module else []
-        lines = self.code.splitlines()
+        lines = lines_of(self.code)
         return [_definition(node, lines) for node in body if _names(node)]
 
     @cached_property
@@ -107,11 +116,11 @@ def unfenced(text: str) -> list[Piece]:
     and something follows. Only the last 32,768 characters are looked at, and no more than 24 beginnings are tried, so
     that a text made for it can't take long.
     """
-    lines = text[-_MAX_PROSE:].splitlines()
+    lines = lines_of(text[-_MAX_PROSE:])
     pieces: list[Piece] = []
     at = attempts = 0
     while at < len(lines) and attempts < _MAX_ATTEMPTS:
-        if not _BEGINS.match(lines[at].lstrip()):
+        if not _BEGINS.match(lines[at].lstrip()[:_MAX_BEGINNING]):
             at += 1
             continue
         attempts += 1
@@ -128,7 +137,7 @@ def _reachable(lines: list[str]) -> list[str]:
     if not margin:
         return lines
     end = next((n for n, line in enumerate(lines) if line.strip() and len(line) - len(line.lstrip()) < margin), None)
-    return textwrap.dedent("\n".join(lines[:end])).splitlines()
+    return textwrap.dedent("\n".join(lines[:end])).split("\n")
 
 
 def _longest(lines: list[str]) -> tuple[str, int]:
@@ -155,7 +164,7 @@ def _without_words(code: str) -> str:
     """Return the code up to its last statement that does something: a lone word at the end is prose."""
     module = parsed(code)
     ends = [node.end_lineno for node in module.body if _acts(node)] if module else []
-    return "\n".join(code.splitlines()[: ends[-1]]) if ends else ""
+    return "\n".join(lines_of(code)[: ends[-1]]) if ends else ""
 
 
 def _acts(node: ast.stmt) -> bool:

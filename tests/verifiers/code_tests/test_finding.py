@@ -157,6 +157,12 @@ def test_words_behind_the_code_that_happen_to_be_python_are_left_out() -> None:
         "def f(): return " + "(" * 5_000 + ")" * 5_000,
         "```python\n" + "x = [" * 40_000,
         "```python\na = b\n```\n" * 5_000,
+        "Answer:" + " " * 30_000 + "x",
+        ("Answer:" + " " * 1_500 + "x\n") * 20,
+        "a" + " ," * 15_000 + "x",
+        "a: " + ".," * 15_000 + "x",
+        "import a" + " , a" * 8_000 + "!",
+        "for" + ": " * 15_000 + "x",
         "```python\n"
         + "".join(f"def g{n}(): return g{n + 1}()\n" for n in range(3_000))
         + "```\n```python\ndef f(): g0()",
@@ -166,7 +172,26 @@ def test_words_behind_the_code_that_happen_to_be_python_are_left_out() -> None:
 def test_texts_made_to_take_long_do_not(text: str) -> None:
     begun = time.perf_counter()
     find_python(text, "f")
-    assert time.perf_counter() - begun < 5
+    assert time.perf_counter() - begun < 2
+
+
+@pytest.mark.parametrize("mark", ["\x0c", "\N{LINE SEPARATOR}", "\x85", "\x1c"])
+def test_lines_are_those_of_python(mark: str) -> None:
+    helper = f'S = "a{mark}b"\ndef helper(x):\n    return x + 1'
+    found = find_python(f"```python\n{helper}\nY = 2\n```\n```python\ndef f(): return helper(1)\n```", "f")
+    assert found == "def helper(x):\n    return x + 1\n\ndef f(): return helper(1)"
+    code = f"def f(s):\n    return s.split('{mark}')"
+    assert find_python(f"{code}\n\nThat is it.", "f") == code
+
+
+def test_windows_line_ends_are_line_ends() -> None:
+    assert find_python("So:\r\n```python\r\ndef f():\r\n    return 1\r\n```\r\n", "f") == "def f():\n    return 1"
+
+
+@pytest.mark.parametrize("indent", ["    ", "        ", "\t"])
+def test_a_fence_within_a_docstring_closes_nothing(indent: str) -> None:
+    code = f'def f():\n{indent}"""Like:\n\n{indent}```\n{indent}f()\n{indent}```\n{indent}"""\n{indent}return 1'
+    assert find_python(f"```python\n{code}\n```\nDone.", "f") == code
 
 
 @pytest.mark.parametrize(
