@@ -124,9 +124,7 @@ class CodeTests(Verifier):
 
     def _check_entry_point(self) -> None:
         for path, case in self._cases():
-            if not isinstance(case, StdinCase) and not (
-                isinstance(case, ProgramCase) and not case.leaves_check_to_caller
-            ):
+            if not isinstance(case, StdinCase) and not (isinstance(case, ProgramCase) and not case.needs_entry_point):
                 raise ValueError(f"{path}: `entry_point` must name the function that this test calls")
 
     def _cases(self) -> Iterator[tuple[str, AnyCase]]:

@@ -55,6 +55,18 @@ def test_null_may_be_expected() -> None:
         ({"command": ["node", "{file}"]}, 'for language "command"'),
         ({"public": [{"args": [1], "program": "f"}]}, "args"),
         ({"public": [{"stdin": "1", "expected": "f"}]}, "expected"),
+        ({"public": [{"program": "def check(c):\n  pass\ncheck(len)\n", "args": []}]}, "program"),
+        *(
+            ({"public": [{"program": program}]}, "only defines things, so that every candidate passes it")
+            for program in (
+                "import math\nX = [1, -2]",
+                "'Nothing.'",
+                "def test(c):\n  assert c() == 1",
+                "def test_f(x):\n  assert f(x) == 1",
+                "import unittest\nclass T(unittest.TestCase):\n  def test_f(self): assert f() == 1",
+                "if __name__ == '__main__':\n  def check_f(): assert f()",
+            )
+        ),
         ({"public": [{"program": ""}]}, "at least 1 character"),
         ({"public": [{"program": "a" * 70_000}]}, "at most 65536"),
         ({"public": [{"args": ["a" * 300_000]}]}, "262144 characters as JSON"),
@@ -78,6 +90,9 @@ def test_what_can_not_be_run_is_refused_with_the_reason(fields: dict[str, Any], 
     [
         {"entry_point": None, "public": [{"stdin": "1", "stdout": "1"}, {"program": "assert f"}]},
         {"entry_point": None, "public": [{"program": "def check(c):\n  pass\ncheck(f)"}]},
+        {"entry_point": None, "public": [{"program": "def test_f():\n  assert f() == 1"}]},
+        {"entry_point": None, "public": [{"program": "if __name__ == '__main__':\n  assert f()"}]},
+        {"entry_point": None, "public": [{"program": "x = f(1)"}, {"program": "x: int = f(1)"}]},
         {"entry_point": "Solution.f"},
         {
             "language": "command",
