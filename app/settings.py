@@ -91,7 +91,7 @@ class Sandbox(Section):
 
     url: AnyHttpUrl | None = None
     slots: int | None = Field(default=None, ge=1, le=1_024)
-    max_waiting: int = Field(default=1_024, ge=0)
+    max_waiting: int = Field(default=8_192, ge=0)
     python: Path | None = None
     read_only: Annotated[tuple[Path, ...], NoDecode] = ()
     max_time_limit_s: float = Field(default=60.0, gt=0.0, le=3_600.0)

@@ -85,7 +85,7 @@ if ! marked .pins "$pins"; then
     echo "$pins" >.venv/.pins
 fi
 if ! marked .project "$project"; then
-    install_bubblewrap
     pip install --no-deps --no-build-isolation --editable .
     echo "$project" >.venv/.project
 fi
+install_bubblewrap

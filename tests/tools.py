@@ -13,6 +13,7 @@ from app.candidates import Question, Reply, Usage
 from app.errors import InquiryError, ModelNotFoundError, SandboxUnavailableError
 from app.inquiry import Said
 from app.offload import Offload
+from app.sandbox.base import Limits
 from app.verifiers.base import VerifierTools
 from app.webhooks.allowed import AllowedHosts
 from app.webhooks.sender import AioHttpWebhooks
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 class NoSandbox:
     """A sandbox that runs nothing."""
 
+    ceilings = Limits(wall_s=60.0, memory_mb=1_024)
     running = 0
     waiting = 0
 

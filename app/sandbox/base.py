@@ -22,7 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     `memory_mb` bounds the address space of each process and what all of them hold together, files in /tmp included.
     `processes` counts threads too; `output_bytes` bounds standard output and standard error each. What goes beyond the
-    server's own ceilings (`sandbox.max_time_limit_s`, `sandbox.max_memory_mb`) is lowered to them.
+    server's own (`Sandbox.ceilings`: `sandbox.max_time_limit_s`, `sandbox.max_memory_mb`) is lowered to them.
     """
 
     wall_s: float = 10.0
@@ -50,7 +50,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     `how`: it `exited` by itself, with status `code`; a signal ended it (`killed`: a crash, or a limit of the kernel's);
     it `timed_out`; or it printed more than it may (`too_much_output`). `code` is None but where it exited. `seconds`
     are of wall-clock time. A status of 129 to 192 is taken for a signal's, as a shell gives it; a command that is there
-    but can't be executed exits with 126 or 127. A program that was killed for its memory has a last line on standard
+    but can't be executed exits with 126 or 127. A program that was killed for its memory or its files has a last line on standard
     error that says so.
     """
 
@@ -63,6 +63,11 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 class Sandbox(Protocol):
     """Runs programs so that nothing outside changes, whatever they do."""
+
+    @property
+    def ceilings(self) -> Limits:
+        """The most that a program gets of `wall_s` and `memory_mb`, whatever it asks for; of the rest it gets all."""
+        ...
 
     @property
     def running(self) -> int:

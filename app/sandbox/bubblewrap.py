@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from app.errors import SandboxError, SandboxUnavailableError
 from app.sandbox.base import Ended
@@ -13,7 +15,7 @@ from app.sandbox.complaints import explained
 from app.sandbox.launch import Start
 from app.sandbox.privileges import own_privileges
 from app.sandbox.probe import PROBE, shortcoming
-from app.sandbox.process import Process
+from app.sandbox.process import MOST_FILES, Process
 from app.sandbox.proof import Proof
 from app.sandbox.rlimits import confine
 from app.sandbox.seccomp import filter_program
@@ -47,7 +49,7 @@ class Bubblewrap:
         self,
         *,
         slots: int,
-        max_waiting: int = 1_024,
+        max_waiting: int = 8_192,
         python: Path | None = None,
         read_only: tuple[Path, ...] = (),
         ceilings: Ceilings | None = None,
@@ -57,6 +59,11 @@ class Bubblewrap:
         self._ceilings = ceilings or Ceilings()
         self._privileges = own_privileges(slots)
         self._proof = Proof(self._prove)
+
+    @property
+    def ceilings(self) -> Limits:
+        """The most that a program gets, in seconds and MiB."""
+        return self._ceilings.limits
 
     @property
     def running(self) -> int:
@@ -136,16 +143,23 @@ class Bubblewrap:
 def _told(process: Process, how: How, limits: Limits) -> Ended:
     """Return how the program ended; raises where it had not begun."""
     stderr = bytes(process.stderr.data)
-    ended = partial(Ended, code=None, stdout=bytes(process.stdout.data), stderr=stderr, seconds=process.seconds)
+    ended = Ended(how="killed", code=None, stdout=bytes(process.stdout.data), stderr=stderr, seconds=process.seconds)
     match how:
         case "ended" if process.exit_code is None:
             raise explained(process.returncode, stderr)
         case "ended" if process.exit_code in _SIGNALS:
-            return ended(how="killed")
+            return ended
         case "ended":
-            return ended(how="exited", code=process.exit_code)
+            return replace(ended, how="exited", code=process.exit_code)
         case "too_much_memory":
-            note = f"\nquorum: killed, as it took more than {limits.memory_mb} MiB of memory\n".encode()
-            return ended(how="killed", stderr=stderr[: max(0, limits.output_bytes - len(note))] + note)
+            return _noted(ended, limits, f"it took more than {limits.memory_mb} MiB of memory")
+        case "too_many_files":
+            return _noted(ended, limits, f"it had more than {MOST_FILES} files")
         case "timed_out" | "too_much_output":
-            return ended(how=how)
+            return replace(ended, how=how)
+
+
+def _noted(ended: Ended, limits: Limits, why: str) -> Ended:
+    """Add a last line to standard error that says why the program was killed; what it printed there gives way."""
+    note = f"\nquorum: killed, as {why}\n".encode()
+    return replace(ended, stderr=ended.stderr[: max(0, limits.output_bytes - len(note))] + note)

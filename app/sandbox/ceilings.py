@@ -13,6 +13,11 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float = 60.0
     memory_mb: int = 1_024
 
+    @property
+    def limits(self) -> Limits:
+        """The ceilings as limits of a program."""
+        return Limits(wall_s=self.wall_s, memory_mb=self.memory_mb)
+
     def lowered(self, limits: Limits) -> Limits:
         """Return the limits, lowered to the ceilings."""
         return Limits(

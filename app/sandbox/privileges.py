@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from app.sandbox.rlimits import attainable
 
 if TYPE_CHECKING:
     from app.sandbox.base import Limits
@@ -55,7 +58,8 @@ class AsUser:
 
     def prefix(self, slot: int, limits: Limits) -> list[str]:  # noqa: ARG002 - there's nothing of the slot's own
         """Return the words before a command that limit its processes."""
-        return ["prlimit", f"--nproc={limits.processes + 1}", "--"]
+        most = attainable(resource.RLIMIT_NPROC, limits.processes + 1)
+        return ["prlimit", f"--nproc={most}", "--"]
 
 
 def own_privileges(slots: int) -> AsRoot | AsUser:

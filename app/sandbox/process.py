@@ -15,6 +15,7 @@ import structlog
 from app.errors import SandboxError
 from app.sandbox.capture import Capture
 from app.sandbox.launch import launch
+from app.sandbox.rlimits import give_way
 from app.sandbox.usage import used
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.sandbox.launch import Start
 
-How = Literal["ended", "timed_out", "too_much_output", "too_much_memory"]
+How = Literal["ended", "timed_out", "too_much_output", "too_much_memory", "too_many_files"]
 
 _STATUS_BYTES = 4096
 _WATCH_S = 0.05
@@ -30,7 +31,7 @@ _DEATH_S = 5.0
 """What a killed sandbox may take to be gone; longer only where the kernel itself hangs."""
 
 _UNTOLD_S = 1.0
-_MOST_FILES = 16_384
+MOST_FILES = 16_384
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -55,7 +56,6 @@ class Process:
         self._began = self._ended = time.monotonic()
         self._news: asyncio.Future[How] = self._loop.create_future()
         self._gone: asyncio.Future[None] = self._loop.create_future()
-        self._init: int | None = None
         self._init_pid = 0
         self._init_fd: int | None = None
         self._ours = False
@@ -85,8 +85,8 @@ class Process:
             await asyncio.wait({self._news}, timeout=min(left, _WATCH_S))
             if self._news.done():
                 return self._news.result()
-            if self._over(memory_bytes):
-                return "too_much_memory"
+            if beyond := self._beyond(memory_bytes):
+                return beyond
         return "timed_out"
 
     async def end(self) -> None:
@@ -115,11 +115,15 @@ class Process:
         self._loop.add_reader(fd, tell)
         kept.callback(self._loop.remove_reader, fd)
 
-    def _over(self, memory_bytes: int) -> bool:
+    def _beyond(self, memory_bytes: int) -> Literal["too_much_memory", "too_many_files"] | None:
+        """Return what the sandbox has too much of, by a look from outside."""
         if not self._ours:
-            return False
+            return None
+        give_way(self._init_pid)
         usage = used(self._init_pid)
-        return usage.memory > memory_bytes or usage.files > _MOST_FILES
+        if usage.files > MOST_FILES:
+            return "too_many_files"
+        return "too_much_memory" if usage.memory > memory_bytes else None
 
     def _take(self, capture: Capture) -> None:
         if capture.read() == "end":

@@ -55,7 +55,7 @@ class Remote:
     """Runs programs on the server at `url`, at most `slots` at a time; `max_waiting` more may wait."""
 
     def __init__(
-        self, url: str, *, slots: int = 16, max_waiting: int = 1_024, ceilings: Ceilings | None = None
+        self, url: str, *, slots: int = 16, max_waiting: int = 8_192, ceilings: Ceilings | None = None
     ) -> None:
         self._url = url.rstrip("/")
         self._slots = Slots(slots, max_waiting=max_waiting)
@@ -66,6 +66,11 @@ class Remote:
             limits=httpx2.Limits(max_connections=slots),
             verify=self._url.startswith("https:"),  # reading the certificates takes a while; redirects aren't followed
         )
+
+    @property
+    def ceilings(self) -> Limits:
+        """The most that a program gets, in seconds and MiB."""
+        return self._ceilings.limits
 
     @property
     def running(self) -> int:

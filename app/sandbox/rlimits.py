@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import resource
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 OPEN_FILES = 64
 _NICENESS = 10
 _FIRST_TO_GO = b"1000"
+_GROUPS_PRIORITY = re.compile(rb"nice (-?\d+)")
 
 
 def confine(pid: int, limits: Limits, *, handed: int, count_processes: bool) -> None:
@@ -39,7 +41,26 @@ def confine(pid: int, limits: Limits, *, handed: int, count_processes: bool) -> 
     if count_processes:
         rlimits[resource.RLIMIT_NPROC] = limits.processes
     for kind, most in rlimits.items():
-        resource.prlimit(pid, kind, (most, most))
+        resource.prlimit(pid, kind, (attainable(kind, most),) * 2)
     os.setpriority(os.PRIO_PROCESS, pid, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     with suppress(PermissionError):  # hardened systems may not let it, and it isn't what protects anything
         Path(f"/proc/{pid}/oom_score_adj").write_bytes(_FIRST_TO_GO)
+
+
+def attainable(kind: int, most: int) -> int:
+    """Return the limit that a process started from here can be given: this process's own may be lower."""
+    _, hard = resource.getrlimit(kind)
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)
+
+
+def give_way(pid: int) -> None:
+    """Lower the priority of a process's session too, unless that has been done.
+
+    Where Linux shares the CPU among sessions (kernel.sched_autogroup_enabled), the priority of a process counts within
+    its session only. Each begins at the usual one; who isn't root can change one every 0.1 s, and asks again.
+    """
+    path = Path(f"/proc/{pid}/autogroup")
+    with suppress(OSError):  # the kernel knows no such groups, or the process has ended
+        told = _GROUPS_PRIORITY.search(path.read_bytes())
+        if told is not None and int(told[1]) < _NICENESS:
+            path.write_bytes(b"%d" % _NICENESS)

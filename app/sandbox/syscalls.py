@@ -29,6 +29,7 @@ REFUSED: dict[str, tuple[int, int]] = {
     # memory that neither a limit of the kernel nor the sum of what the processes hold would show
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
+    "vmsplice": (278, 75),
     "shmget": (29, 194),
     "shmat": (30, 196),
     "shmctl": (31, 195),
@@ -45,6 +46,8 @@ REFUSED: dict[str, tuple[int, int]] = {
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
+    # a session of one's own, which Linux may give as much of the CPU as the server's (sched_autogroup)
+    "setsid": (112, 157),
     # parts of the kernel in which faults are found most often
     "bpf": (321, 280),
     "perf_event_open": (298, 241),

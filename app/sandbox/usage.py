@@ -31,14 +31,31 @@ def used(init: int) -> Usage:
     except OSError:
         return Usage(0, 0)
     written = (scratch.f_blocks - scratch.f_bfree) * scratch.f_frsize
-    held = sum(_held(f"{root}/proc/{name}/status") for name in names if name.isdecimal())
+    held = sum(_held(f"{root}/proc/{name}") for name in names if name.isdecimal())
     return Usage(written + held, scratch.f_files - scratch.f_ffree)
 
 
-def _held(status: str) -> int:
-    """Return the bytes that one process holds and no file on a disk backs; 0 where it has ended."""
+def _held(process: str) -> int:
+    """Return the bytes that one process holds and no file on a disk backs; 0 where it has ended.
+
+    Its first thread may have ended before the others: the kernel tells then only of them what the process holds.
+    """
+    held = _told(f"{process}/status")
+    if held is not None:
+        return held
     try:
-        with open(status, "rb") as lines:  # noqa: PTH123 - many times a second
-            return sum(1024 * int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
+        threads = os.listdir(f"{process}/task")  # noqa: PTH208 - as above
     except OSError:
         return 0
+    told = (_told(f"{process}/task/{thread}/status") for thread in threads)
+    return next((each for each in told if each is not None), 0)
+
+
+def _told(status: str) -> int | None:
+    """Return the bytes that a thread's status tells of; None where it has ended."""
+    try:
+        with open(status, "rb") as lines:  # noqa: PTH123 - many times a second
+            told = [1024 * int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:"))]
+    except OSError:
+        return None
+    return sum(told) if told else None

@@ -64,6 +64,7 @@ class View:
                 ("--symlink", f"/proc/self/fd{end}", f"/dev/{name}")
                 for name, end in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2"))
             ),
+            *("--symlink", SCRATCH, "/dev/shm"),  # noqa: S108 - POSIX semaphores, and bounded as the rest of /tmp is
             *_words(_shown(path) for path in self._beyond_system),
             *("--perms", "0777", "--dir", BOX),
             *("--remount-ro", "/proc", "--remount-ro", "/", "--chdir", BOX, "--clearenv"),

@@ -237,6 +237,7 @@ def test_a_server_that_is_killed_takes_its_programs_with_it() -> None:
 
 def test_limits_beyond_the_ceilings_are_lowered() -> None:
     sandbox = Bubblewrap(slots=1, ceilings=Ceilings(wall_s=0.5, memory_mb=64))
+    assert (sandbox.ceilings.wall_s, sandbox.ceilings.memory_mb) == (0.5, 64)
     code = "import resource, time; print(resource.getrlimit(resource.RLIMIT_AS)[0] >> 20, flush=True); time.sleep(9)"
     ended = ran(python(code, limits=Limits(wall_s=100.0, memory_mb=10_000)), sandbox)
     assert (ended.how, ended.stdout) == ("timed_out", b"64\n")
@@ -349,3 +350,19 @@ def test_a_start_takes_a_few_milliseconds() -> None:
         return min([(await sandbox.run(Program(command=["true"]))).seconds for _ in range(20)])
 
     assert uvloop.run(main()) < 0.1  # ten times what it takes on an idle machine
+
+
+@pytest.mark.parametrize(("kind", "most"), [("fsize", 2**20), ("nofile", 60), ("as", 200 * 2**20), ("nproc", 12)])
+def test_limits_of_the_servers_own_are_kept_where_they_are_lower(kind: str, most: int) -> None:
+    seen = f"import resource; print(resource.getrlimit(resource.RLIMIT_{kind.upper()})[1])"
+    code = f"""
+    import asyncio, resource
+    from app.sandbox.base import PYTHON, Limits, Program
+    from app.sandbox.bubblewrap import Bubblewrap
+    sandbox = Bubblewrap(slots=1)
+    program = Program(command=[PYTHON, "-c", {seen!r}], limits=Limits(memory_mb=512))
+    print(asyncio.run(sandbox.run(program)).stdout.decode())
+    """
+    command = ["prlimit", f"--{kind}={most}", sys.executable, "-c", textwrap.dedent(code)]
+    ended = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - code of ours
+    assert ended.stdout.split() == [str(most).encode()], ended.stderr

@@ -123,6 +123,37 @@ def test_many_processes_together_get_no_more_memory(run: Run) -> None:
     assert ended.seconds < 9
 
 
+def test_the_memory_of_a_process_whose_first_thread_has_ended_counts(run: Run) -> None:
+    code = """
+    import ctypes, os, threading, time
+    for _ in range(2): os.fork()
+    def hog():
+        time.sleep(0.3)
+        held = bytearray(60 * 2**20)
+        for place in range(0, len(held), 4096): held[place] = 1
+        time.sleep(2)
+        os._exit(0)
+    threading.Thread(target=hog).start()
+    ctypes.CDLL(None).syscall({exit}, 0)
+    """.replace("{exit}", "93" if os.uname().machine == "aarch64" else "60")
+    ended = run(code, limits=Limits(memory_mb=128, wall_s=10.0))
+    assert (ended.how, ended.stdout) == ("killed", b"")
+    assert b"more than 128 MiB" in ended.stderr
+
+
+def test_pages_in_pipes_are_no_memory_beyond_the_limit(run: Run) -> None:
+    code = """
+    import ctypes, errno, os
+    libc = ctypes.CDLL(None, use_errno=True)
+    class Piece(ctypes.Structure): _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+    page = ctypes.create_string_buffer(4096)
+    _, end = os.pipe()
+    piece = Piece(ctypes.addressof(page), 4096)
+    print(libc.vmsplice(end, ctypes.byref(piece), 1, 0), errno.errorcode.get(ctypes.get_errno()))
+    """
+    assert printed(run(code)) == "-1 EPERM\n"
+
+
 def test_shared_memory_and_files_in_memory_count_too(run: Run) -> None:
     code = """
     import mmap, time
@@ -229,7 +260,7 @@ def test_files_without_end_are_cut_off(run: Run) -> None:
         open(f"/tmp/{number}", "w").close()
     """
     ended = run(code, limits=Limits(wall_s=20.0))
-    assert ended.how == "killed"
+    assert (ended.how, ended.stderr) == ("killed", b"\nquorum: killed, as it had more than 16384 files\n")
 
 
 def test_open_files_are_bounded(run: Run) -> None:
@@ -289,6 +320,28 @@ def test_asyncio_works_all_the_same(run: Run) -> None:
     assert printed(run("import asyncio\nprint(asyncio.run(asyncio.sleep(0, 'awake')))")) == "awake\n"
 
 
+@pytest.mark.parametrize("pool", ["multiprocessing.Pool", "concurrent.futures.ProcessPoolExecutor"])
+def test_pools_of_processes_work_all_the_same(run: Run, pool: str) -> None:
+    code = f"""
+    import concurrent.futures, multiprocessing, os
+    with {pool}(2) as pool: print(list(pool.map(abs, [-1, -2, -3])))
+    """
+    assert printed(run(code)) == "[1, 2, 3]\n"
+
+
+def test_shared_memory_by_name_counts_as_its_scratch_space(run: Run) -> None:
+    code = """
+    import os
+    from multiprocessing.shared_memory import SharedMemory
+    free = os.statvfs("/tmp").f_bavail
+    shared = SharedMemory(create=True, size=2**20)
+    shared.buf[:] = b"x" * 2**20
+    print((free - os.statvfs("/tmp").f_bavail) * os.statvfs("/tmp").f_frsize)
+    shared.unlink()
+    """
+    assert printed(run(code)) == f"{2**20}\n"
+
+
 def test_the_hosts_accounts_cannot_be_read(run: Run) -> None:
     code = ATTEMPT + "".join(
         f"attempt({path!r}, lambda: open({path!r}).read())\n"
@@ -340,7 +393,7 @@ def test_children_that_hide_do_not_outlive_it(run: Run) -> None:
     code = f"""
     import os, sys, time
     if os.fork() == 0:
-        os.setsid()
+        os.setpgid(0, 0)
         if os.fork() == 0:
             for fd in range(3): os.close(fd)
             os.execv(sys.executable, [sys.executable, "-S", "-c", "import time; time.sleep(60)", {mark!r}])
@@ -372,6 +425,7 @@ def test_children_that_hold_the_output_open_do_not_hold_up_the_end(run: Run) -> 
         "syscall(321, 0, 0, 0)",  # bpf
         "syscall(425, 1, 0)",  # io_uring_setup
         "syscall(310, 1, 0, 0, 0, 0, 0)",  # process_vm_readv
+        "setsid()",
         "syscall(56, 0x10000011, 0, 0, 0, 0)",  # clone, with a namespace of users
     ],
 )
@@ -463,6 +517,18 @@ for fd in range(3, 64):
 
 def test_it_does_not_starve_others(run: Run) -> None:
     assert int(printed(run("import os; print(os.getpriority(os.PRIO_PROCESS, 0))"))) >= 10
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel has no groups of sessions")
+def test_its_session_does_not_starve_others_either(run: Run) -> None:
+    code = """
+    import os, time
+    time.sleep(1)
+    try: os.setsid()
+    except OSError: pass
+    print(open("/proc/self/autogroup").read().split()[2])
+    """
+    assert int(printed(run(code))) >= 10
 
 
 def test_it_is_the_first_that_the_kernel_ends_where_memory_is_short(run: Run) -> None:

@@ -73,6 +73,11 @@ def test_limits_beyond_the_ceilings_are_lowered() -> None:
     assert (request["run_timeout"], request["memory_limit_MB"]) == (7.0, 70)
 
 
+def test_the_ceilings_can_be_seen() -> None:
+    ceilings = Remote("http://127.0.0.1:1", ceilings=Ceilings(wall_s=7.0, memory_mb=70)).ceilings
+    assert (ceilings.wall_s, ceilings.memory_mb) == (7.0, 70)
+
+
 def test_a_program_ends_with_its_status_outputs_and_time() -> None:
     ended = ran(Fusion(finished(code=3, stdout="out ü", stderr="err")))
     assert (ended.how, ended.code) == ("exited", 3)
