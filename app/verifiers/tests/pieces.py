@@ -37,6 +37,13 @@ _BEGINS = re.compile(
 """How a line of code may begin; no quantifier gives back what it took, so that a line made for it can't take long."""
 
 
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_READERS = frozenset({"input", "stdin", "fileinput"})
+_WRITERS = frozenset({"print", "stdout"})
+_LIMITS = frozenset({"setrecursionlimit", "set_int_max_str_digits", "stack_size"})
+
+
 class Definition(msgspec.Struct, frozen=True):
     """Lines that define names at the top level of a piece, and the names that they need."""
 
@@ -83,16 +90,65 @@ class Piece(msgspec.Struct, frozen=True, dict=True):
         """Whether it defines a function or a class."""
         return bool(_DEFINED.search(self.code))
 
+    @property
+    def reads(self) -> bool:
+        """Whether it reads standard input, as far as names say."""
+        return any(isinstance(part, ast.Name | ast.Attribute) and _name(part) in _READERS for part in self._parts)
+
+    @property
+    def prints(self) -> bool:
+        """Whether it prints something, as far as names say."""
+        return any(isinstance(part, ast.Name | ast.Attribute) and _name(part) in _WRITERS for part in self._parts)
+
+    @property
+    def only_defines(self) -> bool:
+        """Whether it does nothing but give names to things."""
+        return bool(self.module) and all(_names(node) or _is_text(node) for node in self._body)
+
+    @property
+    def only_calls(self) -> bool:
+        """Whether it does nothing but call what is defined elsewhere, as `main()` does."""
+        return bool(self._body) and all(map(_is_call, self._body))
+
+    @property
+    def prepares(self) -> bool:
+        """Whether it only imports, and does so by `*` or sets a limit of Python's, for all that comes behind it."""
+        calls = [node for node in self._body if not isinstance(node, _IMPORTS)]
+        stars = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in self._body)
+        return all(map(_sets_limit, calls)) and (stars or bool(calls))
+
+    def is_stub_of(self, entry_point: str) -> bool:
+        """Whether all that it has of the entry point is a head without a body."""
+        name = entry_point.rpartition(".")[2]
+        found = [part for part in self._parts if isinstance(part, _FUNCTIONS) and part.name == name]
+        return bool(found) and all(map(_is_empty, found))
+
+    @property
+    def _body(self) -> list[ast.stmt]:
+        return self.module.body if self.module else []
+
+    @cached_property
+    def _parts(self) -> list[ast.AST]:
+        return list(ast.walk(self.module)) if self.module else []
+
     def defines(self, entry_point: str) -> bool:
-        """Whether it defines `f`, `Class.f`, or `f` as a method of `Solution`."""
+        """Whether it defines `f`, `Class.f`, or `f` as a method of `Solution`; to import it is not to define it."""
         owner, _, name = entry_point.rpartition(".")
         if self.module is None:
             top, methods = set(_DEFINED.findall(self.code)), set(_METHOD.findall(self.code))
             return (name in top and not owner) or ((owner or "Solution") in top and name in methods)
-        if not owner and any(name in _names(node) for node in self.module.body):
+        if not owner and any(name in _names(node) for node in self.module.body if not isinstance(node, _IMPORTS)):
             return True
         classes = [node for node in self.module.body if isinstance(node, ast.ClassDef)]
         return any(one.name == (owner or "Solution") and name in _members(one) for one in classes)
+
+
+def unprompted(code: str) -> str:
+    """Return what was typed in a session of Python's; any other code as it is."""
+    lines = lines_of(code)
+    if not lines[0].startswith(">>>"):
+        return code
+    return "\n".join(line[4:] for line in lines if line.startswith((">>>", "...")))
 
 
 def parsed(code: str) -> ast.Module | None:
@@ -223,3 +279,29 @@ def _used(node: ast.AST) -> frozenset[str]:
         else:
             given |= _names(part)
     return frozenset(read - given - _BUILTINS)
+
+
+def _name(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_call(node: ast.stmt) -> bool:
+    """Whether it is a call, or some under `if __name__ == "__main__"`."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Compare) and all(map(_is_call, node.body)) and not node.orelse
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+
+
+def _sets_limit(node: ast.stmt) -> bool:
+    call = node.value if isinstance(node, ast.Expr) else None
+    function = call.func if isinstance(call, ast.Call) else None
+    return isinstance(function, ast.Name | ast.Attribute) and _name(function) in _LIMITS
+
+
+def _is_empty(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether nothing is in it but `...`, `pass`, a docstring or `raise NotImplementedError`."""
+    return all(isinstance(node, ast.Pass | ast.Raise) or _is_text(node) for node in function.body)

@@ -8,6 +8,7 @@ import pytest
 
 from app.candidates import Candidate, Reply
 from app.errors import InvalidRequestError, SandboxError, SandboxUnavailableError
+from app.sandbox.base import Limits
 from app.verifiers.panel import judge_all
 from app.verifiers.tests import CodeTests
 from tests.tools import verifier_tools
@@ -29,6 +30,10 @@ def fenced(code: str, language: str = "python") -> str:
 
 class Broken:
     """A sandbox that fails."""
+
+    ceilings = Limits(wall_s=20.0, memory_mb=128)
+    running = 0
+    waiting = 0
 
     async def check(self) -> None:
         """It seems to be there."""
@@ -88,7 +93,7 @@ def test_a_reply_without_code_fails(judge: Judge) -> None:
     ],
 )
 def test_feedback_says_what_came_of_a_call(judge: Judge, code: str, story: str) -> None:
-    verdict = judge(fenced(code), public=[ONE], time_limit_s=0.5)
+    verdict = judge(fenced(code), public=[ONE], time_limit_s=0.5 if "0.5 s" in story else 10)
     assert verdict.status == "fail"
     assert verdict.feedback is not None
     assert verdict.feedback.startswith(f"1 of 1 test failed:\n- {story}")
@@ -216,6 +221,18 @@ def test_a_long_reply_is_searched_for_code(judge: Judge) -> None:
 def test_a_server_without_a_sandbox_refuses_before_anything_is_drawn(runner: asyncio.Runner) -> None:
     with pytest.raises(SandboxUnavailableError):
         runner.run(CodeTests.model_validate({"public": [{"stdin": ""}]}).check(verifier_tools()))
+
+
+@pytest.mark.parametrize(("limit", "value"), [("time_limit_s", 21.0), ("memory_mb", 129)])
+def test_a_limit_beyond_the_servers_own_is_refused_before_anything_is_drawn(
+    runner: asyncio.Runner, limit: str, value: float
+) -> None:
+    tools = verifier_tools(sandbox=Broken())
+    spec = {"entry_point": "f", "public": [ONE], "time_limit_s": 20.0, "memory_mb": 128}
+    runner.run(CodeTests.model_validate(spec).check(tools))
+    with pytest.raises(InvalidRequestError, match="at most") as caught:
+        runner.run(CodeTests.model_validate({**spec, limit: value}).check(tools))
+    assert caught.value.param == limit
 
 
 def test_tests_that_the_reference_fails_are_refused_before_anything_is_drawn(
