@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from app.tally import Tally
 
 FAILED = "!"
-"""How the output of a program that gave none begins: it raised, timed out, or was never found."""
+"""How the output of a program that gave none begins: it raised, timed out, or was never found.
+
+What a program did return or print is behind a `=`, so that nothing it prints looks like this.
+"""
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True):

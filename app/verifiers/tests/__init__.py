@@ -124,9 +124,7 @@ class CodeTests(Verifier):
 
     def _check_entry_point(self) -> None:
         for path, case in self._cases():
-            if not isinstance(case, StdinCase) and not (
-                isinstance(case, ProgramCase) and not case.leaves_check_to_caller
-            ):
+            if not isinstance(case, StdinCase) and not (isinstance(case, ProgramCase) and not case.needs_entry_point):
                 raise ValueError(f"{path}: `entry_point` must name the function that this test calls")
 
     def _cases(self) -> Iterator[tuple[str, AnyCase]]:
@@ -135,11 +133,13 @@ class CodeTests(Verifier):
         yield from ((f"hidden.{number}", case) for number, case in enumerate(self.hidden))
 
     async def check(self, tools: VerifierTools) -> None:
-        """Make sure that there is a sandbox, and that the reference, if there is one, passes the tests.
+        """Make sure that there is a sandbox which gives as much, and that the reference, if any, passes the tests.
 
-        Raises `InvalidRequestError` for the first test that it fails, and `SandboxError`.
+        Raises `InvalidRequestError` for a limit beyond the sandbox's and for the first test that fails, and
+        `SandboxError`.
         """
         await tools.sandbox.check()
+        self._check_limits(tools.sandbox.ceilings)
         if self.reference is None:
             return
         cases = list(self._cases())
@@ -147,6 +147,13 @@ class CodeTests(Verifier):
         for (path, _), outcome in zip(cases, outcomes, strict=True):
             if outcome.status in {"failed", "broken"}:
                 raise InvalidRequestError(f"the reference does not pass this test: {outcome.story}", param=path)
+
+    def _check_limits(self, most: Limits) -> None:
+        """Raise `InvalidRequestError` for a limit that the sandbox would lower in silence."""
+        if self.time_limit_s > most.wall_s:
+            raise InvalidRequestError(f"this server gives a test {most.wall_s:g} s at most", param="time_limit_s")
+        if self.memory_mb > most.memory_mb:
+            raise InvalidRequestError(f"this server gives a test {most.memory_mb} MiB at most", param="memory_mb")
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return whether the candidate's program passes. Raises `SandboxError` where it could not be run."""

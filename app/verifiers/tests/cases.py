@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, cast
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from app.verifiers.tests.programs import TestProgram
 from app.verifiers.tests.values import shortened
 
 if TYPE_CHECKING:
@@ -83,7 +85,8 @@ class ProgramCase(_Case):
     """Runs a test program behind the candidate's code; it is passed if the program comes to its end.
 
     A program that defines a function `check` gets it called with the function to test, as HumanEval has it, unless it
-    calls it itself.
+    calls it itself. One that does nothing but define functions `test_...` gets those called, as pytest has it. It is
+    run as `__main__`.
     """
 
     kind: ClassVar[str] = "program"
@@ -92,13 +95,28 @@ class ProgramCase(_Case):
         min_length=1, max_length=MAX_PROGRAM_CHARACTERS, description="Python that fails by raising, such as an assert."
     )
 
+    @model_validator(mode="after")
+    def _can_fail(self) -> Self:
+        if self._test.idle and not self.calls:
+            raise ValueError(
+                "this program only defines things, so that every candidate passes it: call what it defines, use assert "
+                "at its top level, or name its functions check (called with the function to test) or test_..."
+            )
+        return self
+
     @property
-    def leaves_check_to_caller(self) -> bool:
-        """Whether the program defines `check` and has no line that calls it."""
-        lines = self.program.splitlines()
-        return any(line.startswith("def check(") for line in lines) and not any(
-            line.startswith("check(") for line in lines
-        )
+    def calls(self) -> tuple[str, ...]:
+        """The functions to call once the program has come to its end, as it doesn't itself."""
+        return self._test.uncalled
+
+    @property
+    def needs_entry_point(self) -> bool:
+        """Whether the function to test is to be given to `check`."""
+        return "check" in self.calls
+
+    @cached_property
+    def _test(self) -> TestProgram:
+        return TestProgram.read(self.program)
 
 
 class StdinCase(_Case):

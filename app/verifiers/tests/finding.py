@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.answers.reading.fences import fenced_blocks
-from app.verifiers.tests.pieces import Piece, unfenced
+from app.verifiers.tests.pieces import Piece, unfenced, unprompted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,18 +35,19 @@ _LANGUAGES = {
 def find_python(text: str, entry_point: str | None) -> str | None:
     """Return the Python program in `text`; None where there is none.
 
-    Of fenced blocks it is the last that defines the entry point, or else a function or a class, or else does anything;
-    what it needs and another block defines comes along, and nothing else of that block. Without a fence it is the code
-    between the lines of prose, chosen alike, which must define the entry point.
+    Of fenced blocks it is the last that defines the entry point with a body, or else, where there is none, reads
+    standard input, prints, defines a function or a class, or does anything. What it needs and another block defines
+    comes along, and nothing else of that block. Without a fence it is the code between the lines of prose, chosen
+    alike, which must define the entry point.
     """
     blocks = [block for block in fenced_blocks(text) if block.code.strip()]
     if blocks:
-        pieces = [Piece(block.code) for block in _python_blocks(blocks)]
+        pieces = [Piece(unprompted(block.code)) for block in _python_blocks(blocks)]
         chosen = _chosen(pieces, entry_point)
     else:
         pieces = unfenced(text)
         chosen = _chosen_unfenced(pieces, entry_point)
-    return None if chosen is None else _completed(pieces, chosen)
+    return None if chosen is None else _completed(pieces, chosen, called=entry_point is not None)
 
 
 def find_any(text: str, file: str) -> str | None:
@@ -72,8 +73,12 @@ def _python_blocks(blocks: Sequence[Block]) -> list[Block]:
 
 
 def _chosen(pieces: Sequence[Piece], entry_point: str | None) -> Piece | None:
+    own = [piece for piece in pieces if entry_point and piece.defines(entry_point)]
     groups = (
-        [piece for piece in pieces if entry_point and piece.defines(entry_point)],
+        [piece for piece in own if entry_point and not piece.is_stub_of(entry_point)],
+        own,
+        [piece for piece in pieces if not entry_point and piece.reads],
+        [piece for piece in pieces if not entry_point and piece.prints],
         [piece for piece in pieces if piece.defines_something],
         [piece for piece in pieces if piece.acts],
         [piece for piece in pieces if piece.module is None],
@@ -89,10 +94,11 @@ def _chosen_unfenced(pieces: Sequence[Piece], entry_point: str | None) -> Piece 
     return max(defining or acting, key=lambda piece: len(piece.code), default=None)
 
 
-def _completed(pieces: Sequence[Piece], chosen: Piece) -> str:
+def _completed(pieces: Sequence[Piece], chosen: Piece, *, called: bool) -> str:
     """Return the chosen piece with what it needs of the others, in their order.
 
-    A name is looked for in the pieces before it, the latest first, and then in those behind it.
+    A name is looked for in the pieces before it, the latest first, and then in those behind it. Where it isn't `called`
+    and only defines things, the pieces behind it that call them come along.
     """
     place = next(number for number, piece in enumerate(pieces) if piece is chosen)
     places = {
@@ -109,6 +115,14 @@ def _completed(pieces: Sequence[Piece], chosen: Piece) -> str:
             taken.add(places[name])
             number, found = places[name]
             wanted |= pieces[number].definitions[found].needs - known
-    before = [pieces[piece].definitions[n].source for piece, n in sorted(taken) if piece < place]
+    prepared = [(number, -1) for number in range(place) if pieces[number].prepares]
+    before = [
+        pieces[piece].definitions[n].source if n >= 0 else pieces[piece].code
+        for piece, n in sorted([*prepared, *(one for one in taken if not pieces[one[0]].prepares)])
+        if piece < place
+    ]
     behind = [pieces[piece].definitions[n].source for piece, n in sorted(taken) if piece > place]
-    return "\n\n".join([*before, chosen.code, *behind])
+    calls = [
+        one.code for one in pieces[place + 1 :] if one.only_calls and one.needs and one.needs <= set(chosen.places)
+    ]
+    return "\n\n".join([*before, chosen.code, *behind, *(calls if chosen.only_defines and not called else [])])

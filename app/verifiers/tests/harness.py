@@ -7,15 +7,18 @@ call: its value is compared outside, where a candidate's code can't reach.
 A test program has to run beside the candidate's code, which then could say anything in its place. So the report of one
 that came to its end bears the job's `nonce`, which the candidate's code has no business to know: it is taken from
 standard input before that code runs, and is in no argument, variable of a module, file or open descriptor from then
-on. What is called after the candidate's code has run was looked up before. That holds off a candidate that leaves
-early, prints what a pass prints, or replaces functions; it can't hold off one that searches its own interpreter's
-memory.
+on. What is called after the candidate's code has run was looked up before, and what that code put into Python's modules
+in place of theirs is put back before the test. That holds off a candidate that leaves early, prints what a pass prints,
+or replaces functions when it is loaded; it can't hold off one that searches its own interpreter's memory, or replaces
+things later, when it is called.
 
 A script of its own: the standard library only, for Python 3.9 and newer.
 """
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import json
 import os
 import sys
@@ -23,7 +26,7 @@ import types
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
     Say: TypeAlias = Callable[[dict[str, object] | bytes], NoReturn]
@@ -35,6 +38,19 @@ TEST = "test.py"
 """What a test program is called there."""
 
 MODULE = "program"
+
+PRELOADED_MODULES = frozenset(
+    ["bisect", "collections", "functools", "heapq", "itertools", "math", "random", "re", "string", "sys"]
+)
+PRELOADED_TYPES = frozenset(
+    [
+        *("Any", "Callable", "DefaultDict", "Deque", "Dict", "FrozenSet", "Generator", "Generic", "Iterable"),
+        *("Iterator", "List", "Literal", "Mapping", "NamedTuple", "Optional", "Sequence", "Set", "Tuple", "Type"),
+        *("TypeVar", "Union"),
+    ]
+)
+"""What solutions are seen to use without importing it."""
+
 MAX_DEPTH = 64
 MAX_MESSAGE = 500
 BIG_BITS = 1_024
@@ -65,7 +81,7 @@ class Encoder:
         if self._room < 0:
             raise TooLargeError
         if value is None or isinstance(value, (bool, str)):
-            return value if isinstance(value, bool) or value is None else str.__str__(value)
+            return value if isinstance(value, bool) or value is None else _text(value)
         if isinstance(value, (int, float)) or type(value).__module__ in ("decimal", "fractions"):
             return _number(value)
         if isinstance(value, (bytes, bytearray)):
@@ -90,10 +106,24 @@ class Encoder:
         return {"not_data": type(value).__name__[:100]}
 
 
+def _text(value: str) -> object:
+    """Return a text, unless there are characters in it that no file and no reply can hold."""
+    text = str.__str__(value)
+    return text if _encodable(text) else {"not_data": "text with lone surrogates"}
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _key(key: Any) -> str | None:  # noqa: ANN401 - any key there is
     """Return a dictionary's key as JSON would write it; None where it can't."""
     if isinstance(key, str):
-        return str.__str__(key)
+        return str.__str__(key) if _encodable(str.__str__(key)) else None
     return json.dumps(key) if key is None or isinstance(key, (bool, int, float)) else None
 
 
@@ -118,7 +148,9 @@ def raised(error: BaseException, *, loading: bool = False) -> dict[str, object]:
     line, test_line = _line(error, PROGRAM), _line(error, TEST)
     if line is None and isinstance(error, SyntaxError) and error.filename == PROGRAM:
         line, message = error.lineno, str(error.msg)[:MAX_MESSAGE]
-    told = {"type": type(error).__name__[:100], "message": message, "line": line, "test_line": test_line}
+    name = type(error).__name__.encode("ascii", "replace").decode("ascii")[:100]
+    message = message.encode("utf-8", "backslashreplace").decode("utf-8")[:MAX_MESSAGE]
+    told = {"type": name, "message": message, "line": line, "test_line": test_line}
     return {"raised": {**told, "loading": loading}}
 
 
@@ -133,11 +165,29 @@ def _line(error: BaseException, filename: str) -> int | None:
 
 
 def load(code: str) -> dict[str, Any]:
-    """Run the candidate's code as a module, which isn't `__main__`, and return its names."""
+    """Run the candidate's code as a module, which isn't `__main__`, and return its names.
+
+    What it uses without an import, as solutions for LeetCode do, is there: some modules, and the names of `typing`.
+    """
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module
-    exec(compile(code, PROGRAM, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - in the sandbox
+    compiled = compile(code, PROGRAM, "exec", dont_inherit=True)
+    used = set(_names_in(compiled))
+    module.__dict__.update({name: importlib.import_module(name) for name in PRELOADED_MODULES & used})
+    if PRELOADED_TYPES & used:
+        typing = importlib.import_module("typing")
+        module.__dict__.update({name: getattr(typing, name) for name in PRELOADED_TYPES & used})
+    exec(compiled, module.__dict__)  # noqa: S102 - in the sandbox
     return module.__dict__
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    """Yield the names that code uses, in its functions too, and which aren't local; attributes are among them."""
+    todo = [code]
+    while todo:
+        one = todo.pop()
+        yield from one.co_names
+        todo += [inner for inner in one.co_consts if isinstance(inner, types.CodeType)]
 
 
 def entry(names: dict[str, Any], path: str) -> Any:  # noqa: ANN401 - whatever the candidate defines
@@ -175,26 +225,85 @@ def call(job: dict[str, Any]) -> dict[str, object]:
 
 def program(job: dict[str, Any], say: Say) -> None:  # pragma: no cover - sandbox
     """Run the candidate's code and the test program behind it, and say how that ended."""
-    execute, run, find, tell = exec, load, entry, raised
-    nonce = job.pop("nonce")
+    run, find, tell, is_end = load, entry, raised, _is_end
+    nonce, text, calls = job.pop("nonce"), job.pop("test"), job.pop("calls")
     try:
-        test = compile(job["test"], TEST, "exec", dont_inherit=True)
+        test = compile(text, TEST, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         say({"broken": f"{type(error).__name__}: {error}"[:MAX_MESSAGE], "nonce": nonce})
     say_passed = _sealed(say, json.dumps({"passed": True, "nonce": nonce}).encode("ascii"))
-    del nonce
+    ends = _imported(test)
+    restored = _restorer(job["entry_point"])
+    execute = _executor(test)
+    del nonce, text, test
     loading = True
     try:
-        names = run(job["code"])
+        names = restored(run(job["code"]))
         loading = False
-        execute(test, names)
-        if job["check"]:
-            names["check"](find(names, job["entry_point"]))
+        execute(names)
+        for name in calls:
+            names[name](*([find(names, job["entry_point"])] if name == "check" else []))
     except MissingError as error:
         say({"missing": str(error)})
     except BaseException as error:  # noqa: BLE001 - as above
-        say(tell(error, loading=loading))
+        if loading or not is_end(error, ends):
+            say(tell(error, loading=loading))
     say_passed()
+
+
+def _executor(test: types.CodeType) -> Callable[[dict[str, Any]], None]:  # pragma: no cover - in the sandbox
+    """Return a function that runs the test, which only the function itself holds."""
+    run = exec
+    return lambda names: run(test, names)
+
+
+def _restorer(entry_point: str | None) -> Callable[[dict[str, Any]], dict[str, Any]]:  # pragma: no cover - sandbox
+    """Return a function that puts Python's modules back as they are now, and returns the test's own names.
+
+    Those are the candidate's, less what would stand for a function of Python's that isn't the one to test, in a module
+    `__main__`.
+    """
+    loaded, genuine, kind, own = sys.modules, dict(vars(builtins)), types.ModuleType, (entry_point or "").split(".")[0]
+    modules = {
+        name: (module, dict(vars(module)))
+        for name, module in loaded.items()
+        if name != "__main__" and hasattr(vars(module), "update")
+    }
+
+    def restored(names: dict[str, Any]) -> dict[str, Any]:
+        for name, (module, attributes) in modules.items():
+            loaded[name] = module
+            module.__dict__.update(attributes)
+        main = loaded["__main__"] = kind("__main__")
+        taken = {name: value for name, value in names.items() if name not in genuine or name == own}
+        main.__dict__.update({name: value for name, value in taken.items() if not name.startswith("__")})
+        main.__dict__["__builtins__"] = genuine
+        return main.__dict__
+
+    return restored
+
+
+def _imported(test: types.CodeType) -> dict[str, Any] | None:  # pragma: no cover - in the sandbox
+    """Import what the test uses of the standard library, before the candidate's code can change it.
+
+    Returns the names of the module that ends a program at `unittest.main()`; None where the test has no such end.
+    """
+    used = set(_names_in(test)) & set(getattr(sys, "stdlib_module_names", PRELOADED_MODULES))
+    for name in used - {"antigravity", "this"}:
+        try:
+            importlib.import_module(name)
+        except ImportError:  # noqa: PERF203 - a part of the library that isn't installed here
+            continue
+    return vars(importlib.import_module("unittest.main")) if "unittest" in used else None
+
+
+def _is_end(error: BaseException, ends: dict[str, Any] | None) -> bool:  # pragma: no cover - in the sandbox
+    """Whether this is how `unittest.main()` ends a program whose tests have all passed."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    last = None if trace is None else trace.tb_frame.f_globals
+    return ends is not None and last is ends and type(error) is SystemExit and error.code in (0, False, None)
 
 
 def _sealed(say: Say, report: bytes) -> Callable[[], NoReturn]:  # pragma: no cover - in the sandbox
@@ -226,6 +335,9 @@ def main() -> NoReturn:  # pragma: no cover - in the sandbox
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
+    builtins.exit = builtins.quit = sys.exit  # which Python has from a module that it is started without
+    with open(PROGRAM, encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes time to import
+        job["code"] = file.read()
     if job["test"] is not None:
         program(job, say)
     say(call(job))

@@ -9,12 +9,13 @@ import json
 import secrets
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
 
 from app.sandbox.base import PYTHON, Limits, Program
 from app.verifiers.tests.cases import CallCase, StdinCase
+from app.verifiers.tests.harness import PROGRAM
 
 if TYPE_CHECKING:
     from app.sandbox.base import Ended
@@ -23,24 +24,40 @@ if TYPE_CHECKING:
 HARNESS = "harness.py"
 MAIN = "main.py"
 FILE = "{file}"
+START = "start.py"
+_START = f"""
+import builtins, sys
+builtins.exit = builtins.quit = sys.exit
+sys.argv[0] = __file__ = {MAIN!r}
+del builtins, sys
+exec(compile(open(__file__, "rb").read(), __file__, "exec", dont_inherit=True))
+""".encode()
+"""Runs a program as `__main__`, with the functions that Python has from a module that it is started without."""
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
-    """How candidates are run: the function to call, or the command whose `{file}` holds the candidate's code."""
+    """How candidates are run: the function to call, or the command whose `{file}` holds the candidate's code.
+
+    Without a command it is Python.
+    """
 
     limits: Limits
     entry_point: str | None = None
-    command: tuple[str, ...] = (PYTHON, FILE)
+    command: tuple[str, ...] = ()
     file: str = MAIN
+
+
+_Line: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None
+_Words: TypeAlias = Annotated[str, msgspec.Meta(max_length=2_000)]
 
 
 class Raised(msgspec.Struct, frozen=True, kw_only=True):
     """An exception; `line` is in the candidate's code, `test_line` in the test's; `loading` is before any call."""
 
-    type: str
-    message: str
-    line: int | None
-    test_line: int | None
+    type: Annotated[str, msgspec.Meta(max_length=100)]
+    message: _Words
+    line: _Line
+    test_line: _Line
     loading: bool
 
 
@@ -52,9 +69,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     value: object = msgspec.UNSET
     raised: Raised | None = None
-    missing: str | None = None
+    missing: _Words | None = None
     too_large: bool = False
-    broken: str | None = None
+    broken: _Words | None = None
     passed: bool = False
     nonce: str | None = None
 
@@ -63,39 +80,49 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One test of one candidate's code, and the word by which the harness shows that a report is its own."""
 
     case: AnyCase
-    code: str
+    code: bytes
     manner: Manner
     nonce: str
 
     def program(self) -> Program:
         """Return what the sandbox is to run."""
-        limits, code = self.manner.limits, self.code.encode(errors="replace")
+        limits = self.manner.limits
         if isinstance(self.case, StdinCase):
-            command = [word.replace(FILE, self.manner.file) for word in self.manner.command]
-            stdin = self.case.stdin.encode(errors="replace")
-            return Program(command=command, files={self.manner.file: code}, stdin=stdin, limits=limits)
+            return self._reader(self.case)
         words = self._call(self.case) if isinstance(self.case, CallCase) else self._test(self.case)
-        errand = {"code": self.code, "entry_point": self.manner.entry_point, "limit": limits.output_bytes, **words}
-        stdin = json.dumps(errand).encode("ascii")
-        return Program(command=(PYTHON, HARNESS), files={HARNESS: _harness()}, stdin=stdin, limits=limits)
+        errand = {"entry_point": self.manner.entry_point, "limit": limits.output_bytes, **words}
+        programs = {HARNESS: _harness(), PROGRAM: self.code}
+        return Program(
+            command=(PYTHON, HARNESS), files=programs, stdin=json.dumps(errand).encode("ascii"), limits=limits
+        )
+
+    def _reader(self, case: StdinCase) -> Program:
+        """Return the candidate's program as it is, which reads standard input."""
+        stdin, limits = case.stdin.encode(errors="replace"), self.manner.limits
+        if not self.manner.command:
+            return Program(command=(PYTHON, START), files={START: _START, MAIN: self.code}, stdin=stdin, limits=limits)
+        command = [word.replace(FILE, self.manner.file) for word in self.manner.command]
+        return Program(command=command, files={self.manner.file: self.code}, stdin=stdin, limits=limits)
 
     def _call(self, case: CallCase) -> dict[str, object]:
         return {"test": None, "args": case.args, "kwargs": case.kwargs}
 
     def _test(self, case: ProgramCase) -> dict[str, object]:
-        return {"test": case.program, "check": case.leaves_check_to_caller, "nonce": self.nonce}
+        return {"test": case.program, "calls": case.calls, "nonce": self.nonce}
 
     def report(self, ended: Ended) -> Report | None:
         """Return the harness's report; None where there is none, or one that the candidate forged or garbled."""
         try:
-            report = msgspec.convert(json.loads(ended.stdout), Report)
+            data = json.loads(ended.stdout)
+            json.dumps(data, ensure_ascii=False).encode()  # the harness writes no text that can't be encoded
+            report = msgspec.convert(data, Report)
         except (ValueError, RecursionError):
             return None
         vouched = report.nonce is not None and secrets.compare_digest(report.nonce.encode(), self.nonce.encode())
         return None if (report.passed or report.broken is not None) and not vouched else report
 
 
-def job(case: AnyCase, code: str, manner: Manner) -> Job:
+def job(case: AnyCase, code: bytes, manner: Manner) -> Job:
     """Return the job of running `case` on `code`."""
     return Job(case=case, code=code, manner=manner, nonce=secrets.token_hex(16))
 

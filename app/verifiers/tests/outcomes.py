@@ -9,7 +9,7 @@ import msgspec
 from app.verifiers.tests.cases import CallCase, ProgramCase
 from app.verifiers.tests.jobs import Raised, Report
 from app.verifiers.tests.printed import normalised, same_text
-from app.verifiers.tests.values import bounded, canonical, read_value, same, shortened, shown
+from app.verifiers.tests.values import bounded, canonical, printable, read_value, same, shortened, shown
 
 if TYPE_CHECKING:
     from app.sandbox.base import Ended
@@ -25,8 +25,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one test.
 
     `status`: it was `passed` or `failed`; it expects nothing and was only `observed`; or the test itself is `broken`.
-    `output` is one text for all outputs that are alike; `!` and a word where there is none. `story` says in a sentence
-    what came and what was expected, or what is wrong with the test.
+    `output` is `=` and one text for all outputs that are alike; `!` and a word where there is none; `pass` or `fail` of
+    a test program. `story` says in a sentence what came and what was expected, or what is wrong with the test.
     """
 
     status: Status
@@ -36,7 +36,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcome(job: Job, ended: Ended) -> Outcome:
-    """Return what came of a job; the work is linear in what the program printed."""
+    """Return what came of a job.
+
+    The work is in proportion to what the program printed and what was expected, times how deep sets stand in sets
+    (`values.MAX_SET_DEPTH` at most); putting sets in order adds a logarithm.
+    """
     case = job.case
     if ended.how != "exited":
         return _cut_off(job, ended)
@@ -69,7 +73,8 @@ def _subject(job: Job) -> str:
 
 
 def _first_line(text: str) -> str:
-    return f"`{shortened(text.strip().splitlines()[0].strip(), _MAX_LINE)}`"
+    line = text.strip().partition("\n")[0].strip()
+    return f"`{shortened(line, _MAX_LINE)}`"
 
 
 def _cut_off(job: Job, ended: Ended) -> Outcome:
@@ -91,7 +96,7 @@ def _reported(job: Job, report: Report | None, ended: Ended) -> Outcome:
         case Report(passed=True):
             return Outcome(status="passed", output="pass")
         case Report(missing=str() as name):
-            return _missed(job, "!missing", f"can't be run: the program defines no `{_printable(name)}`.")
+            return _missed(job, "!missing", f"can't be run: the program defines no `{printable(name)}`.")
         case Report(raised=Raised() as error):
             return _raised(job, error)
         case Report() if isinstance(job.case, CallCase):
@@ -112,7 +117,7 @@ def _returned(job: Job, case: CallCase, report: Report, ended: Ended) -> Outcome
         value = read_value(report.value)
     except ValueError:
         return _without_result(job, ended)
-    output = canonical(value)
+    output = f"={canonical(value)}"
     if not case.expects:
         return Outcome(status="observed", output=output)
     if same(value, case.expected):
@@ -123,18 +128,18 @@ def _returned(job: Job, case: CallCase, report: Report, ended: Ended) -> Outcome
 
 def _raised(job: Job, raised: Raised) -> Outcome:
     """Return the outcome of an exception, in the candidate's code or in the test's."""
-    message = f": {_printable(raised.message)}" if raised.message.strip() else ""
-    what = f"{_printable(raised.type)}{message}"
+    message = f": {printable(raised.message)}" if raised.message.strip() else ""
+    what = f"{printable(raised.type)}{message}"
     place = f" (line {raised.line} of the program)" if raised.line is not None else ""
     if raised.loading:
-        outcome = _missed(job, f"!{raised.type}", "")
+        outcome = _missed(job, f"!{printable(raised.type)}", "")
         return msgspec.structs.replace(outcome, story=f"The program itself raised {what}{place}.")
     if isinstance(job.case, ProgramCase) and raised.test_line is not None:
         line = _test_line(job.case, raised.test_line)
         if raised.type == "AssertionError" and raised.line is None:
             return Outcome(status="failed", output="fail", story=f"{line} does not hold{message}.")
         return Outcome(status="failed", output="fail", story=f"{line} raised {what}{place}.")
-    return _missed(job, f"!{raised.type}", f"raised {what}{place}.")
+    return _missed(job, f"!{printable(raised.type)}", f"raised {what}{place}.")
 
 
 def _test_line(case: ProgramCase, number: int) -> str:
@@ -146,10 +151,10 @@ def _test_line(case: ProgramCase, number: int) -> str:
 def _printed(job: Job, case: StdinCase, ended: Ended) -> Outcome:
     """Return the outcome of a program that read standard input; one that says that it failed has failed."""
     text = ended.stdout.decode(errors="replace")
-    output = bounded(normalised(text))
+    output = f"={bounded(normalised(text))}"
     if ended.code != 0:
         complaint = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        words = f": {_printable(complaint[0])}" if complaint else ""
+        words = f": {printable(complaint[0])}" if complaint else ""
         return _missed(job, f"!exit {ended.code}", f"ended with exit status {ended.code}{words}.")
     if not case.expects:
         return Outcome(status="observed", output=output)
@@ -157,8 +162,3 @@ def _printed(job: Job, case: StdinCase, ended: Ended) -> Outcome:
         return Outcome(status="passed", output=output)
     story = f"{_subject(job)} printed {shortened(text)!r}, expected {shortened(case.stdout)!r}."
     return Outcome(status="failed", output=output, story=story)
-
-
-def _printable(text: str) -> str:
-    """Return the text cut to a sentence's length, in characters that can be encoded, on one line."""
-    return " ".join(shortened(text).encode(errors="backslashreplace").decode().split())

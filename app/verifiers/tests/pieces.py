@@ -11,8 +11,13 @@ from functools import cached_property
 
 import msgspec
 
-MAX_PARSED = 262_144
-"""Characters of one piece that are parsed; longer ones are taken as they are, and only searched for definitions."""
+from app.answers.reading.fences import lines_of
+
+MAX_PARSED = 65_536
+"""Characters of one piece that are parsed, which holds up all else for as much as a tenth of a second.
+
+Longer ones are taken as they are, and only searched for definitions.
+"""
 
 _MAX_ATTEMPTS = 24
 _MAX_STEPS = 5
@@ -20,12 +25,23 @@ _MAX_PROSE = 32_768
 _BUILTINS = frozenset(dir(builtins))
 _DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _METHOD = re.compile(r"^[ \t]+(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
+_MAX_BEGINNING = 200
 _BEGINS = re.compile(
-    r"(?:(?:async[ \t]+)?def[ \t]+\w+[ \t]*[(\[]|class[ \t]+\w+[ \t]*[:(\[]|@\w"
-    r"|import[ \t]+[\w.]+(?:[ \t]+as[ \t]+\w+)?(?:[ \t]*,[ \t]*[\w.]+(?:[ \t]+as[ \t]+\w+)?)*[ \t]*(?:#.*)?$"
-    r"|from[ \t]+[\w.]+[ \t]+import[ \t]+[\w(*]|if[ \t]+__name__\b|(?:while|for|try|with)\b.*:[ \t]*(?:#.*)?$"
-    r"|print[ \t]*\(|[A-Za-z_][\w, .\[\]]*(?::[ \t]*[\w\[\], .|]+)?[ \t]*[-+*/%]?=(?!=))"
+    r"(?:(?:async[ \t]++)?def[ \t]++\w++[ \t]*+[(\[]|class[ \t]++\w++[ \t]*+[:(\[]|@\w"
+    r"|import[ \t]++[\w.]++(?:[ \t]++as[ \t]++\w++)?+"
+    r"(?:[ \t]*+,[ \t]*+[\w.]++(?:[ \t]++as[ \t]++\w++)?+)*+[ \t]*+(?:#.*)?$"
+    r"|from[ \t]++[\w.]++[ \t]++import[ \t]++[\w(*]|if[ \t]++__name__\b"
+    r"|(?:while|for|try|with)\b.*:[ \t]*+(?:#.*)?$"
+    r"|print[ \t]*+\(|[A-Za-z_][\w, .\[\]]*+(?::[\t]*+[\w\[\], .|]++)?+[\t]*+[-+*/%]?=(?!=))"
 )
+"""How a line of code may begin; no quantifier gives back what it took, so that a line made for it can't take long."""
+
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_READERS = frozenset({"input", "stdin", "fileinput"})
+_WRITERS = frozenset({"print", "stdout"})
+_LIMITS = frozenset({"setrecursionlimit", "set_int_max_str_digits", "stack_size"})
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -50,7 +66,7 @@ class Piece(msgspec.Struct, frozen=True, dict=True):
     def definitions(self) -> list[Definition]:
         """What stands at the top level and gives something a name."""
         body = self.module.body if self.module else []
-        lines = self.code.splitlines()
+        lines = lines_of(self.code)
         return [_definition(node, lines) for node in body if _names(node)]
 
     @cached_property
@@ -74,16 +90,65 @@ class Piece(msgspec.Struct, frozen=True, dict=True):
         """Whether it defines a function or a class."""
         return bool(_DEFINED.search(self.code))
 
+    @property
+    def reads(self) -> bool:
+        """Whether it reads standard input, as far as names say."""
+        return any(isinstance(part, ast.Name | ast.Attribute) and _name(part) in _READERS for part in self._parts)
+
+    @property
+    def prints(self) -> bool:
+        """Whether it prints something, as far as names say."""
+        return any(isinstance(part, ast.Name | ast.Attribute) and _name(part) in _WRITERS for part in self._parts)
+
+    @property
+    def only_defines(self) -> bool:
+        """Whether it does nothing but give names to things."""
+        return bool(self.module) and all(_names(node) or _is_text(node) for node in self._body)
+
+    @property
+    def only_calls(self) -> bool:
+        """Whether it does nothing but call what is defined elsewhere, as `main()` does."""
+        return bool(self._body) and all(map(_is_call, self._body))
+
+    @property
+    def prepares(self) -> bool:
+        """Whether it only imports, and does so by `*` or sets a limit of Python's, for all that comes behind it."""
+        calls = [node for node in self._body if not isinstance(node, _IMPORTS)]
+        stars = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in self._body)
+        return all(map(_sets_limit, calls)) and (stars or bool(calls))
+
+    def is_stub_of(self, entry_point: str) -> bool:
+        """Whether all that it has of the entry point is a head without a body."""
+        name = entry_point.rpartition(".")[2]
+        found = [part for part in self._parts if isinstance(part, _FUNCTIONS) and part.name == name]
+        return bool(found) and all(map(_is_empty, found))
+
+    @property
+    def _body(self) -> list[ast.stmt]:
+        return self.module.body if self.module else []
+
+    @cached_property
+    def _parts(self) -> list[ast.AST]:
+        return list(ast.walk(self.module)) if self.module else []
+
     def defines(self, entry_point: str) -> bool:
-        """Whether it defines `f`, `Class.f`, or `f` as a method of `Solution`."""
+        """Whether it defines `f`, `Class.f`, or `f` as a method of `Solution`; to import it is not to define it."""
         owner, _, name = entry_point.rpartition(".")
         if self.module is None:
             top, methods = set(_DEFINED.findall(self.code)), set(_METHOD.findall(self.code))
             return (name in top and not owner) or ((owner or "Solution") in top and name in methods)
-        if not owner and any(name in _names(node) for node in self.module.body):
+        if not owner and any(name in _names(node) for node in self.module.body if not isinstance(node, _IMPORTS)):
             return True
         classes = [node for node in self.module.body if isinstance(node, ast.ClassDef)]
         return any(one.name == (owner or "Solution") and name in _members(one) for one in classes)
+
+
+def unprompted(code: str) -> str:
+    """Return what was typed in a session of Python's; any other code as it is."""
+    lines = lines_of(code)
+    if not lines[0].startswith(">>>"):
+        return code
+    return "\n".join(line[4:] for line in lines if line.startswith((">>>", "...")))
 
 
 def parsed(code: str) -> ast.Module | None:
@@ -107,11 +172,11 @@ def unfenced(text: str) -> list[Piece]:
     and something follows. Only the last 32,768 characters are looked at, and no more than 24 beginnings are tried, so
     that a text made for it can't take long.
     """
-    lines = text[-_MAX_PROSE:].splitlines()
+    lines = lines_of(text[-_MAX_PROSE:])
     pieces: list[Piece] = []
     at = attempts = 0
     while at < len(lines) and attempts < _MAX_ATTEMPTS:
-        if not _BEGINS.match(lines[at].lstrip()):
+        if not _BEGINS.match(lines[at].lstrip()[:_MAX_BEGINNING]):
             at += 1
             continue
         attempts += 1
@@ -128,7 +193,7 @@ def _reachable(lines: list[str]) -> list[str]:
     if not margin:
         return lines
     end = next((n for n, line in enumerate(lines) if line.strip() and len(line) - len(line.lstrip()) < margin), None)
-    return textwrap.dedent("\n".join(lines[:end])).splitlines()
+    return textwrap.dedent("\n".join(lines[:end])).split("\n")
 
 
 def _longest(lines: list[str]) -> tuple[str, int]:
@@ -155,7 +220,7 @@ def _without_words(code: str) -> str:
     """Return the code up to its last statement that does something: a lone word at the end is prose."""
     module = parsed(code)
     ends = [node.end_lineno for node in module.body if _acts(node)] if module else []
-    return "\n".join(code.splitlines()[: ends[-1]]) if ends else ""
+    return "\n".join(lines_of(code)[: ends[-1]]) if ends else ""
 
 
 def _acts(node: ast.stmt) -> bool:
@@ -214,3 +279,29 @@ def _used(node: ast.AST) -> frozenset[str]:
         else:
             given |= _names(part)
     return frozenset(read - given - _BUILTINS)
+
+
+def _name(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_call(node: ast.stmt) -> bool:
+    """Whether it is a call, or some under `if __name__ == "__main__"`."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Compare) and all(map(_is_call, node.body)) and not node.orelse
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+
+
+def _sets_limit(node: ast.stmt) -> bool:
+    call = node.value if isinstance(node, ast.Expr) else None
+    function = call.func if isinstance(call, ast.Call) else None
+    return isinstance(function, ast.Name | ast.Attribute) and _name(function) in _LIMITS
+
+
+def _is_empty(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether nothing is in it but `...`, `pass`, a docstring or `raise NotImplementedError`."""
+    return all(isinstance(node, ast.Pass | ast.Raise) or _is_text(node) for node in function.body)

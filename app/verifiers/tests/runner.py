@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from app.verifiers.tests.cases import AnyCase
     from app.verifiers.tests.jobs import Job, Manner
 
-SIDE_BY_SIDE = 8
-"""Tests of one candidate that run, or wait for the sandbox, at the same time, so that others get their turn."""
+SIDE_BY_SIDE = 4
+"""Tests of one candidate that run, or wait for the sandbox, at the same time, so that others get their turn.
+
+Each that waits holds its input in memory; the candidate's code they share.
+"""
 
 MAX_TIMEOUTS = 3
 """Time-outs after which a candidate's remaining tests are left out, so that one that loops for ever fails in time."""
@@ -34,7 +37,7 @@ class Runner:
     """
 
     def __init__(self, code: str, manner: Manner, sandbox: Sandbox) -> None:
-        self._code = code
+        self._code = code.encode(errors="replace")
         self._manner = manner
         self._sandbox = sandbox
         self._turn = asyncio.Semaphore(SIDE_BY_SIDE)
@@ -45,8 +48,8 @@ class Runner:
         return await side_by_side(partial(self._outcome, case) for case in cases)
 
     async def _outcome(self, case: AnyCase) -> Outcome:
-        todo = job(case, self._code, self._manner)
         async with self._turn:
+            todo = job(case, self._code, self._manner)
             if self._timeouts >= MAX_TIMEOUTS:
                 return not_run(todo, f"was not run, as {MAX_TIMEOUTS} tests had run out of time.")
             ended = await self._sandbox.run(todo.program())

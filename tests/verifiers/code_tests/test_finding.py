@@ -93,7 +93,6 @@ def test_the_latest_earlier_definition_of_a_name_is_the_one_that_comes_along() -
         ("```python\nclass Solution:\n    def f(self): return 1\n```", "Solution.f"),
         ("```python\nclass A:\n    async def f(self): return 1\n```\n```python\nclass B: pass\n```", "A.f"),
         ("```python\nf = lambda x: x\n```\n```python\ndef g(): pass\n```", "f"),
-        ("```python\nfrom m import g as f\n```\n```python\ndef g(): pass\n```", "f"),
         ("```python\nasync def f(): pass\n```", "f"),
         ("```python\ndef f(x:\n    return\n```\n```python\nprint(1)\n```", "f"),
         ("```python\nclass Solution:\n    def f(x: return\n```\n```python\ndef g(): pass\n```", "f"),
@@ -112,7 +111,6 @@ def test_every_way_of_giving_the_entry_point_is_seen(text: str, entry_point: str
 
 def test_a_program_that_reads_input_is_the_last_block_that_defines_or_does_something() -> None:
     assert find_python("```python\nn = int(input())\nprint(n)\n```\n```\n3\n```", None) == "n = int(input())\nprint(n)"
-    assert find_python("```python\ndef main():\n    pass\n```\n```python\nmain()\n```", None) == "def main():\n    pass"
     assert find_python("n = int(input())\nprint(n * 2)", None) == "n = int(input())\nprint(n * 2)"
     assert (
         find_python("You do this:\n\n    n = int(input())\n    print(n)\n\nDone.", None) == "n = int(input())\nprint(n)"
@@ -157,6 +155,12 @@ def test_words_behind_the_code_that_happen_to_be_python_are_left_out() -> None:
         "def f(): return " + "(" * 5_000 + ")" * 5_000,
         "```python\n" + "x = [" * 40_000,
         "```python\na = b\n```\n" * 5_000,
+        "Answer:" + " " * 30_000 + "x",
+        ("Answer:" + " " * 1_500 + "x\n") * 20,
+        "a" + " ," * 15_000 + "x",
+        "a: " + ".," * 15_000 + "x",
+        "import a" + " , a" * 8_000 + "!",
+        "for" + ": " * 15_000 + "x",
         "```python\n"
         + "".join(f"def g{n}(): return g{n + 1}()\n" for n in range(3_000))
         + "```\n```python\ndef f(): g0()",
@@ -167,6 +171,58 @@ def test_texts_made_to_take_long_do_not(text: str) -> None:
     begun = time.perf_counter()
     find_python(text, "f")
     assert time.perf_counter() - begun < 5
+
+
+READS = "def main():\n    print(int(input()))"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "entry_point", "found"),
+    [
+        (["def f(): return 1", "from solution import f\nprint(f())"], "f", "def f(): return 1"),
+        (["def f(): return 1", "import f"], "f", "def f(): return 1"),
+        (["def f(n): return 1", "def f(n): ..."], "f", "def f(n): return 1"),
+        (["def f(n): return 1", "def f(n):\n  'Adds.'\n  raise NotImplementedError"], "f", "def f(n): return 1"),
+        (["def f(n): pass"], "f", "def f(n): pass"),
+        ([READS, "main()"], None, f"{READS}\n\nmain()"),
+        ([READS, "if __name__ == '__main__':\n    main()"], None, f"{READS}\n\nif __name__ == '__main__':\n    main()"),
+        ([f"{READS}\nmain()", "main()"], None, f"{READS}\nmain()"),
+        ([f"{READS}\nmain()", "def helper(): return 1"], None, f"{READS}\nmain()"),
+        ([f"{READS}\nmain()", "assert 1 == 1"], None, f"{READS}\nmain()"),
+        (["def g(): return 1", "print(g())"], None, "def g(): return 1\n\nprint(g())"),
+        (["from math import *", "def f(): return sqrt(4)"], "f", "from math import *\n\ndef f(): return sqrt(4)"),
+        (
+            ["import sys\nsys.setrecursionlimit(10**6)", "x = 1", "def f(): return sys"],
+            "f",
+            "import sys\nsys.setrecursionlimit(10**6)\n\ndef f(): return sys",
+        ),
+        ([">>> def f():\n...     return 1\n...\n>>> f()\n1"], "f", "def f():\n    return 1\n\nf()"),
+    ],
+)
+def test_the_program_is_told_from_its_usage_and_its_outline(
+    blocks: list[str], entry_point: str | None, found: str
+) -> None:
+    text = "\n".join(f"```python\n{block}\n```" for block in blocks)
+    assert find_python(text, entry_point) == found
+
+
+@pytest.mark.parametrize("mark", ["\x0c", "\N{LINE SEPARATOR}", "\x85", "\x1c"])
+def test_lines_are_those_of_python(mark: str) -> None:
+    helper = f'S = "a{mark}b"\ndef helper(x):\n    return x + 1'
+    found = find_python(f"```python\n{helper}\nY = 2\n```\n```python\ndef f(): return helper(1)\n```", "f")
+    assert found == "def helper(x):\n    return x + 1\n\ndef f(): return helper(1)"
+    code = f"def f(s):\n    return s.split('{mark}')"
+    assert find_python(f"{code}\n\nThat is it.", "f") == code
+
+
+def test_windows_line_ends_are_line_ends() -> None:
+    assert find_python("So:\r\n```python\r\ndef f():\r\n    return 1\r\n```\r\n", "f") == "def f():\n    return 1"
+
+
+@pytest.mark.parametrize("indent", ["    ", "        ", "\t"])
+def test_a_fence_within_a_docstring_closes_nothing(indent: str) -> None:
+    code = f'def f():\n{indent}"""Like:\n\n{indent}```\n{indent}f()\n{indent}```\n{indent}"""\n{indent}return 1'
+    assert find_python(f"```python\n{code}\n```\nDone.", "f") == code
 
 
 @pytest.mark.parametrize(

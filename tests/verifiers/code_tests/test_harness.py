@@ -3,12 +3,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from app.verifiers.tests import harness
 from app.verifiers.tests.harness import MissingError, call, entry, load, raised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _module_forgotten() -> Iterator[None]:
+    yield
+    sys.modules.pop(harness.MODULE, None)
 
 
 def job(code: str, *args: object, entry_point: str = "f", limit: int = 1_000, **kwargs: object) -> dict[str, Any]:
@@ -78,6 +87,25 @@ def test_dataclasses_and_pickling_find_the_module() -> None:
     code = "import dataclasses, pickle\n@dataclasses.dataclass\nclass A:\n x: int\n"
     code += "def f(): return pickle.loads(pickle.dumps(A(3))).x"
     assert call(job(code)) == {"value": 3}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(x: List[int]) -> Optional[int]: return x[0]",
+        "class Solution:\n  def f(self, x: 'List[int]') -> Dict[str, Any]: return math.floor(x[0])",
+        "def f(x):\n  return next(itertools.chain(x)) if sys.maxsize else re.match",
+        "def f(x): return (lambda y: heapq.nsmallest(1, y)[0])(x)",
+        "import re as math\ndef f(x): return x[0] if math.compile('a') else 0",
+        "class math:\n  floor = int\ndef f(x): return math.floor(x[0] + 0.5)",
+    ],
+)
+def test_common_modules_and_types_are_there_without_an_import(code: str) -> None:
+    assert call(job(code, [7])) == {"value": 7}
+
+
+def test_names_that_code_does_not_use_are_not_there() -> None:
+    assert not {"math", "List"} & set(load("x = 1"))
 
 
 def test_code_under_main_is_not_run() -> None:

@@ -1,6 +1,7 @@
 """Candidates that mean harm, or mean to pass without solving anything, each run for real.
 
-Each is a program with a function `f` that should return 42, judged by a call, by a test program, or by both.
+Each is a program with a function `f` that should return 42, judged by a call, by a test program, or by both. Where an
+attack would do something else than pass, `f` returns 42 once it has succeeded, so that it must have failed.
 """
 
 from __future__ import annotations
@@ -15,40 +16,50 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.verifiers.tests import harness
+from app.candidates import Candidate, Reply
+from app.verifiers.tests import CodeTests, harness
+from tests.tools import verifier_tools
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
     from app.candidates import Verdict
+    from app.sandbox.bubblewrap import Bubblewrap
     from tests.verifiers.code_tests.conftest import Judge
 
     Fails: TypeAlias = Callable[..., Verdict]
 
 CALL: dict[str, Any] = {"args": [], "expected": 42}
 PROGRAM: dict[str, Any] = {"program": "assert f() == 42"}
-CHECK: dict[str, Any] = {"program": "def check(candidate):\n    assert candidate() == 42"}
 LIMITS: dict[str, Any] = {"time_limit_s": 1.5, "memory_mb": 128}
 MARKER = "31415.9265"
 
 
-@pytest.fixture
-def fails(judge: Judge) -> Iterator[Fails]:
-    """Return the verdict on a program, which must fail every test, and see that nothing of the server's has changed."""
+@pytest.fixture(scope="module", autouse=True)
+def _server_unchanged(runner: asyncio.Runner, box: Bubblewrap) -> Iterator[None]:
+    """See in the end that nothing of the server's has changed, and that programs still run."""
     source = Path(harness.__file__)
     before = (source.read_bytes(), os.getpid(), sorted(os.environ))
+    yield
+    assert (source.read_bytes(), os.getpid(), sorted(os.environ)) == before
+    verifier = CodeTests.model_validate({"entry_point": "f", "public": [CALL, PROGRAM]})
+    candidate = Candidate(index=0, reply=Reply(text="def f(): return 42"), finish_reason="stop")
+    assert runner.run(verifier.verify(candidate, verifier_tools(sandbox=box))).status == "pass"
+
+
+@pytest.fixture
+def fails(judge: Judge) -> Fails:
+    """Return the verdict on a program, which must fail every test."""
 
     def failed(code: str, *cases: dict[str, Any], **fields: object) -> Verdict:
-        tests = cases or (CALL, PROGRAM, CHECK)
+        tests = cases or (CALL, PROGRAM)
         verdict = judge(f"```python\n{code}\n```", public=list(tests), **{**LIMITS, **fields})
         assert (verdict.status, verdict.score) == ("fail", 0.0), verdict
         return verdict
 
-    yield failed
-    assert (source.read_bytes(), os.getpid(), sorted(os.environ)) == before
-    verdict = judge("```python\ndef f(): return 42\n```", public=[CALL, PROGRAM, CHECK], time_limit_s=10)
-    assert verdict.status == "pass", verdict
+    return failed
 
 
 @pytest.mark.parametrize(
@@ -72,27 +83,38 @@ def test_what_does_not_end_is_ended(fails: Fails, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code",
+    ("code", "outputs"),
     [
-        pytest.param("import os\ndef f():\n while True: os.fork()", id="forks"),
-        pytest.param("import threading, time\ndef f():\n while True: threading.Timer(9, time.time).start()",
-            id="starts threads"),
-        pytest.param("def f():\n x = []\n while True: x.append(bytearray(2 ** 24))", id="allocates"),
-        pytest.param("def f(): return bytearray(2 ** 40)", id="allocates at once"),
-        pytest.param("def f(): return 'a' * 10 ** 8", id="returns a huge text"),
-        pytest.param("def f(): return [0] * 10 ** 7", id="returns a huge list"),
-        pytest.param("def f():\n x = []\n for _ in range(10 ** 5): x = [x]\n return x", id="returns a deep list"),
-        pytest.param("def f():\n x = []\n x += [x, x, x]\n return x", id="returns a list of itself"),
-        pytest.param("def f():\n while True: yield 42", id="returns an endless generator"),
-        pytest.param("def f(): return f()", id="recurses"),
-        pytest.param("import sys\nsys.setrecursionlimit(10 ** 9)\ndef f(): return f()", id="overflows the stack"),
-        pytest.param("def f():\n file = open('big', 'w')\n while True: file.write('a' * 2 ** 20)", id="fills the disk"),
-        pytest.param("import os\ndef f():\n while True: os.open('/dev/null', 0)", id="opens files"),
-        pytest.param("import ctypes\ndef f(): ctypes.string_at(0)", id="crashes"),
+        pytest.param("import os, time\ndef f():\n for _ in range(64):\n  if os.fork() == 0: time.sleep(9)\n return 42",
+            {"!BlockingIOError"}, id="forks"),
+        pytest.param("import threading, time\ndef f():\n for _ in range(64): threading.Timer(9, id).start()\n"
+            " return 42", {"!RuntimeError"}, id="starts threads"),
+        pytest.param("def f():\n x = [bytearray(2 ** 24) for _ in range(16)]\n return 42",
+            {"!MemoryError", "!killed"}, id="allocates"),
+        pytest.param("def f():\n x = bytearray(2 ** 40)\n return 42", {"!MemoryError"}, id="allocates at once"),
+        pytest.param("def f(): return 'a' * 10 ** 7", {"!too much output"}, id="returns a huge text"),
+        pytest.param("def f(): return [0] * 10 ** 6", {"!too much output"}, id="returns a huge list"),
+        pytest.param("def f():\n x = []\n x += [x, x, x]\n return x", {"!too much output"},
+            id="returns a list of itself"),
+        pytest.param("def f():\n while True: yield 42", {'={"not_data":"generator"}'},
+            id="returns an endless generator"),
+        pytest.param("def f(): return f()", {"!RecursionError"}, id="recurses"),
+        pytest.param("import sys\nsys.setrecursionlimit(10 ** 9)\ndef f(): return [f()]",
+            {"!killed", "!RecursionError", "!MemoryError"}, id="overflows the stack"),
+        pytest.param("def f():\n with open('big', 'w') as file:\n  for _ in range(256): file.write('a' * 2 ** 20)\n"
+            " return 42", {"!OSError", "!killed"}, id="fills the disk"),
+        pytest.param("import os\ndef f():\n for _ in range(10 ** 5): os.open('/dev/null', 0)\n return 42", {"!OSError"},
+            id="opens files"),
+        pytest.param("import ctypes\ndef f():\n ctypes.string_at(0)\n return 42", {"!killed"}, id="crashes"),
     ],
 )  # fmt: skip
-def test_what_takes_more_than_it_may_fails(fails: Fails, code: str) -> None:
-    fails(code, CALL, PROGRAM)
+def test_what_takes_more_than_it_may_fails(fails: Fails, code: str, outputs: set[str]) -> None:
+    assert set(fails(code, time_limit_s=10).outputs) <= {*outputs, "fail"}
+
+
+def test_a_deep_list_is_cut_where_it_is_too_deep(fails: Fails) -> None:
+    verdict = fails("def f():\n x = 42\n for _ in range(10 ** 5): x = [x]\n return x", CALL)
+    assert "nested too deeply" in verdict.outputs[0]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +161,7 @@ FORGERIES = [
 
 
 @pytest.mark.parametrize("forged", FORGERIES, ids=lambda text: text[:40])
-@pytest.mark.parametrize("end", ["os._exit(0)", "sys.exit(0)", "return 42.5"])
+@pytest.mark.parametrize("end", ["os._exit(0)", "return 42.5"])
 def test_printing_what_a_pass_prints_is_no_pass(fails: Fails, forged: str, end: str) -> None:
     code = (
         "import os, sys\ndef f():\n for fd in range(64):\n  try: os.write(fd, TEXT)\n  except OSError: pass\n"
@@ -151,7 +173,7 @@ def test_printing_what_a_pass_prints_is_no_pass(fails: Fails, forged: str, end: 
 def test_a_forged_value_counts_no_more_than_one_returned(fails: Fails) -> None:
     code = "import os\ndef f():\n for fd in range(3, 64):\n  try: os.write(fd, b'{\"value\": 42}')\n"
     code += "  except OSError: pass\n"
-    fails(code + " os._exit(0)", PROGRAM, CHECK)
+    fails(code + " os._exit(0)", PROGRAM)
     fails(code + " return 42", PROGRAM, CALL)
 
 
@@ -225,22 +247,29 @@ def f():
     assert "found 0 of True" in (verdict.feedback or "")
 
 
-def test_expected_values_are_nowhere_in_the_sandbox(fails: Fails) -> None:
+def test_expected_values_are_nowhere_in_the_sandbox(fails: Fails, judge: Judge) -> None:
     secret = 987_654_321
     code = (
         "import gc, glob\ndef f():\n for path in glob.glob('/proc/self/*') + glob.glob('*'):\n  try:\n"
         "   if b'987654321' in open(path, 'rb').read(10 ** 6): return 987654320 + 1\n  except OSError: pass\n"
-        " return [value for value in gc.get_objects() if value == 987654320 + 1]"
+        " for held in gc.get_objects():\n"
+        "  held = held.values() if type(held) is dict else held if type(held) in (list, tuple, set) else ()\n"
+        "  if any(type(value) is int and value == 987654320 + 1 for value in [*held]): return 987654320 + 1\n"
     )
-    fails(code.replace("987654321", "98765432' + b'1"), {"args": [], "expected": secret})
+    code = code.replace("987654321", "98765432' + b'1").replace("987654320", "int('987654320')")
+    fails(code, {"args": [], "expected": secret})
+    kept = f"KEPT = [{secret}]\n{code}"
+    assert judge(f"```python\n{kept}\n```", public=[{"args": [], "expected": secret}]).status == "pass"
 
 
 def test_files_of_the_server_stay_as_they_are(fails: Fails, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     canary.write_text("alive", encoding="utf-8")
+    for path in (canary, "/etc/passwd", "/usr/new", "/etc/new"):
+        fails(f"def f():\n with open({str(path)!r}, 'w') as file: file.write('x')\n return 42")
     fails(
-        f"import os, shutil\ndef f():\n for path in [{str(tmp_path)!r}, '/etc', '/usr', '/home', '/var', '/']:\n"
-        "  shutil.rmtree(path, ignore_errors=True)\n open('/etc/passwd', 'w').write('')"
+        f"import os, shutil\ndef f():\n for path in [{str(tmp_path)!r}, '/etc', '/usr']:\n"
+        "  shutil.rmtree(path, ignore_errors=True)\n return 41 if os.path.exists('/etc/passwd') else 42"
     )
     assert canary.read_text(encoding="utf-8") == "alive"
     assert Path("/etc/passwd").read_text(encoding="utf-8")
@@ -251,21 +280,22 @@ def test_files_of_the_server_stay_as_they_are(fails: Fails, tmp_path: Path) -> N
     ["/etc/shadow", "/proc/1/environ", "/proc/kcore", "/proc/1/mem", str(Path(__file__).resolve())],
 )
 def test_secrets_can_not_be_read(fails: Fails, path: str) -> None:
-    verdict = fails(f"def f(): return open({path!r}, 'rb').read(100).hex() + 'read'")
-    assert "read'" not in (verdict.feedback or "")
+    fails(f"def f(): return 42 if open({path!r}, 'rb').read(100) else 41")
 
 
 def test_the_environment_of_the_server_is_not_there(fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUORUM_SECRET", "hush-hush")
-    verdict = fails("import os\ndef f(): return [*os.environ.values(), open('/proc/self/environ').read()]")
-    assert "hush-hush" not in str(verdict)
+    fails(
+        "import os\ndef f():\n found = [*os.environ.values(), open('/proc/self/environ').read()]\n"
+        " return 42 if 'hush-hush' in str(found) else 41"
+    )
 
 
 @pytest.mark.parametrize(
     "path", ["/proc/sys/kernel/panic", "/proc/sysrq-trigger", "/proc/self/oom_score_adj", "/proc/1/oom_score_adj"]
 )
 def test_the_kernel_can_not_be_told_anything(fails: Fails, path: str) -> None:
-    fails(f"def f():\n open({path!r}, 'w').write('-1000')\n return 'written'")
+    fails(f"def f():\n with open({path!r}, 'w') as file: file.write('-1000')\n return 42")
 
 
 def test_no_connection_is_made(fails: Fails) -> None:
@@ -280,32 +310,31 @@ def test_no_connection_is_made(fails: Fails) -> None:
 
         listener = threading.Thread(target=listen)
         listener.start()
-        fails(
-            f"import socket\ndef f():\n socket.create_connection(('127.0.0.1', {port}), timeout=1)\n return 'connected'"
-        )
-        fails("import socket\ndef f():\n socket.create_connection(('1.1.1.1', 53), timeout=1)\n return 'connected'")
+        fails(f"import socket\ndef f():\n socket.create_connection(('127.0.0.1', {port}), timeout=1)\n return 42")
+        fails("import socket\ndef f():\n socket.create_connection(('1.1.1.1', 53), timeout=1)\n return 42")
         server.shutdown(socket.SHUT_RDWR)
         listener.join()
     assert not accepted
 
 
-def test_no_child_outlives_its_test(fails: Fails) -> None:
-    fails(
+def test_no_child_outlives_its_test(judge: Judge) -> None:
+    code = (
         "import os, subprocess\ndef f():\n for _ in range(3):\n  if os.fork() == 0:\n   os.setsid()\n"
         f"   os.execv('/bin/sleep', ['sleep', '{MARKER}'])\n"
-        f" subprocess.Popen(['sleep', '{MARKER}'], start_new_session=True)"
+        f" subprocess.Popen(['sleep', '{MARKER}'], start_new_session=True)\n return 42"
     )
+    assert judge(f"```python\n{code}\n```", public=[CALL, PROGRAM]).status == "pass"
     assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if MARKER.encode() in _bytes(path)]
 
 
 def test_printing_much_within_the_limits_is_allowed(judge: Judge) -> None:
     code = "import sys\ndef f():\n print('a' * 10 ** 6)\n print('b' * 10 ** 6, file=sys.stderr)\n return 42"
-    assert judge(f"```python\n{code}\n```", public=[CALL, PROGRAM, CHECK]).status == "pass"
+    assert judge(f"```python\n{code}\n```", public=[CALL, PROGRAM]).status == "pass"
 
 
 def test_a_fork_that_returns_twice_is_one_result(judge: Judge) -> None:
     code = "import os\ndef f():\n os.fork()\n return 42"
-    assert judge(f"```python\n{code}\n```", public=[CALL, PROGRAM, CHECK]).status == "pass"
+    assert judge(f"```python\n{code}\n```", public=[CALL, PROGRAM]).status == "pass"
 
 
 def _bytes(path: Path) -> bytes:

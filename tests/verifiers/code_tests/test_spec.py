@@ -78,6 +78,9 @@ def test_what_can_not_be_run_is_refused_with_the_reason(fields: dict[str, Any], 
     [
         {"entry_point": None, "public": [{"stdin": "1", "stdout": "1"}, {"program": "assert f"}]},
         {"entry_point": None, "public": [{"program": "def check(c):\n  pass\ncheck(f)"}]},
+        {"entry_point": None, "public": [{"program": "def test_f():\n  assert f() == 1"}]},
+        {"entry_point": None, "public": [{"program": "if __name__ == '__main__':\n  assert f()"}]},
+        {"entry_point": None, "public": [{"program": "x = f(1)"}, {"program": "x: int = f(1)"}]},
         {"entry_point": "Solution.f"},
         {
             "language": "command",
@@ -91,3 +94,19 @@ def test_what_can_not_be_run_is_refused_with_the_reason(fields: dict[str, Any], 
 )
 def test_what_can_be_run_is_taken(fields: dict[str, Any]) -> None:
     assert verifier(**fields)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import math\nX = [1, -2]",
+        "'Nothing.'",
+        "def test(c):\n  assert c() == 1",
+        "def test_f(x):\n  assert f(x) == 1",
+        "import unittest\nclass T(unittest.TestCase):\n  def test_f(self): assert f() == 1",
+        "if __name__ == '__main__':\n  def check_f(): assert f()",
+    ],
+)
+def test_a_test_program_that_no_candidate_can_fail_is_refused(program: str) -> None:
+    with pytest.raises(ValidationError, match="only defines things, so that every candidate passes it"):
+        verifier(public=[{"program": program}])

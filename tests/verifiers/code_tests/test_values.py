@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.verifiers.tests.harness import Encoder, TooLargeError
-from app.verifiers.tests.values import MAX_OUTPUT, Bag, Opaque, Value, canonical, read_value, same, shown
+from app.verifiers.tests.values import MAX_OUTPUT, Opaque, Value, bag, canonical, read_value, same, shown
 
 if TYPE_CHECKING:
     from random import Random
@@ -69,7 +70,7 @@ def test_the_last_digits_of_floats_do_not_count(value: float) -> None:
         (1.0, 1),
         (True, 1),
         (0.1 + 0.2, 0.3),
-        (1e-17, 0),
+        (1e-17, 0.0),
         (Decimal("0.5"), 0.5),
         (Fraction(4, 2), 2),
         (2**5_000, 2**5_000),
@@ -98,6 +99,8 @@ def test_a_value_equals_what_json_has_for_it(value: object, expected: object) ->
         ({1}, 1),
         (2**53 + 1, 2**53),
         (10**400, 1.0),
+        (1e-17, 0),
+        (10_000_000_005.0, 10_000_000_000),
         (1e301, 2e301),
         (math.nan, 0.0),
         (math.inf, 1),
@@ -160,12 +163,50 @@ def test_data_that_nests_without_end_is_refused() -> None:
         (set[int](), "set()"),
         (10**400, hex(10**400)[:150]),
         (iter([]), "<list_iterator>"),
-        ("\ud800", r"'\ud800'"),
+        ("\ud800", "<text with lone surrogates>"),
+        ({"\ud800": 1}, "<dict whose keys are no plain data>"),
     ],
     ids=str,
 )
 def test_values_are_shown_as_python_writes_them(value: object, text: str) -> None:
     assert shown(through(value)).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({frozenset({1, 5})}, [[5, 1]]),
+        ({frozenset({1, 5}), frozenset({3})}, [[3], [5, 1]]),
+        ({(frozenset({1, 5}), "a"), (frozenset({9}), "b")}, [[[9], "b"], [[5, 1], "a"]]),
+        ({(1, 2), (2, 1)}, [[2, 1], [1, 2]]),
+        ({frozenset({0.1 + 0.2, "a"})}, [["a", 0.3]]),
+        ([{frozenset({2, 1})}, 1], [[[2, 1]], 1]),
+    ],
+    ids=str,
+)
+def test_sets_in_sets_have_no_order_either(value: object, expected: object) -> None:
+    assert same(through(value), expected)
+
+
+def test_tuples_in_sets_have_their_order() -> None:
+    assert not same(through({(1, 2), (3, 4)}), [[2, 1], [3, 4]])
+
+
+def test_sets_in_sets_take_no_longer_the_deeper_they_stand() -> None:
+    data: object = list(range(5_000))
+    expected: object = data
+    for _ in range(64):
+        data, expected = {"set": [data]}, [expected]
+    begun = time.perf_counter()
+    value = read_value(data)
+    assert "nested too deeply" in canonical(value)
+    assert shown(value)
+    assert not same(value, expected)
+    assert time.perf_counter() - begun < 1
+
+
+def test_the_kind_of_an_object_is_told_on_one_line() -> None:
+    assert shown(read_value({"not_data": "a\n\x1b[1m\N{LINE SEPARATOR}b"})) == "<a [1m b>"
 
 
 def test_long_outputs_are_cut_and_stay_different() -> None:
@@ -178,7 +219,7 @@ def test_numbers_that_are_equal_have_one_text() -> None:
     assert canonical(through([1.0, 0.1 + 0.2, -0.0])) == canonical(through([1, 0.3, 0]))
     assert canonical(math.nan) == '{"float":"nan"}'
     assert canonical(b"a") == '{"bytes":"61"}'
-    assert canonical(Bag((2, 1))) == '{"set":[1,2]}'
+    assert canonical(bag([2, 1])) == '{"set":[1,2]}'
 
 
 def _has_float(value: object) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from app.candidates import Candidate, Reply
 from app.errors import InvalidRequestError, SandboxError, SandboxUnavailableError
+from app.sandbox.base import Limits
 from app.verifiers.panel import judge_all
 from app.verifiers.tests import CodeTests
 from tests.tools import verifier_tools
@@ -30,6 +31,10 @@ def fenced(code: str, language: str = "python") -> str:
 class Broken:
     """A sandbox that fails."""
 
+    ceilings = Limits(wall_s=20.0, memory_mb=128)
+    running = 0
+    waiting = 0
+
     async def check(self) -> None:
         """It seems to be there."""
 
@@ -42,13 +47,13 @@ def test_a_program_that_passes_every_test_passes(judge: Judge) -> None:
     verdict = judge(fenced(RIGHT), public=tests, hidden=[TWO])
     assert (verdict.status, verdict.score, verdict.feedback) == ("pass", 1.0, None)
     assert verdict.note == "tests passed: public 3/3, hidden 1/1"
-    assert verdict.outputs == ("2", "[1,1]", "pass", "4")
+    assert verdict.outputs == ("=2", "=[1,1]", "pass", "=4")
 
 
 def test_the_score_is_the_share_of_tests_passed(judge: Judge) -> None:
     verdict = judge(fenced(WRONG), public=[ONE, TWO], hidden=[THREE, {"args": [5]}])
     assert (verdict.status, verdict.score) == ("fail", 1 / 3)
-    assert verdict.outputs == ("2", "3", "4", "6")
+    assert verdict.outputs == ("=2", "=3", "=4", "=6")
     assert verdict.feedback == "1 of 2 tests failed:\n- `f(2)` returned 3, expected 4."
     assert verdict.note == (
         "tests passed: public 1/2, hidden 0/1; first hidden test that failed: `f(3)` returned 4, expected 6."
@@ -60,7 +65,7 @@ def test_tests_that_expect_nothing_are_only_observed(judge: Judge) -> None:
         fenced("def f(x):\n    print(x)\n    return {x, 1}"), public=[{"args": [2]}, {"args": ["a"]}, {"stdin": ""}]
     )
     assert (verdict.status, verdict.score, verdict.feedback) == ("abstain", None, None)
-    assert verdict.outputs == ('{"set":[1,2]}', '{"set":[1,"a"]}', "")
+    assert verdict.outputs == ('={"set":[1,2]}', '={"set":[1,"a"]}', "=")
 
 
 def test_a_reply_without_code_fails(judge: Judge) -> None:
@@ -88,7 +93,7 @@ def test_a_reply_without_code_fails(judge: Judge) -> None:
     ],
 )
 def test_feedback_says_what_came_of_a_call(judge: Judge, code: str, story: str) -> None:
-    verdict = judge(fenced(code), public=[ONE], time_limit_s=0.5)
+    verdict = judge(fenced(code), public=[ONE], time_limit_s=0.5 if "0.5 s" in story else 10)
     assert verdict.status == "fail"
     assert verdict.feedback is not None
     assert verdict.feedback.startswith(f"1 of 1 test failed:\n- {story}")
@@ -155,13 +160,14 @@ def test_without_hidden_tests_the_verdict_may_be_told(judge: Judge) -> None:
 @pytest.mark.parametrize(
     ("code", "status", "output"),
     [
-        ("print(int(input()) * 2.0)", "pass", "6.0"),
-        ("import sys\nfor line in sys.stdin: print(2 * int(line), '\\n')", "pass", "6"),
-        ("print(7)", "fail", "7"),
+        ("print(int(input()) * 2.0)", "pass", "=6.0"),
+        ("import sys\nfor line in sys.stdin: print(2 * int(line), '\\n')", "pass", "=6"),
+        ("print(7)", "fail", "=7"),
+        ("print('!timeout')", "fail", "=!timeout"),
         ("print(6)\nraise SystemExit(1)", "fail", "!exit 1"),
         ("while True: print('a' * 1000)", "fail", "!too much output"),
         ("while True: pass", "fail", "!timeout"),
-        ("def main():\n    print(6)\n\nif __name__ == '__main__':\n    main()", "pass", "6"),
+        ("def main():\n    print(6)\n\nif __name__ == '__main__':\n    main()", "pass", "=6"),
     ],
 )
 def test_programs_that_read_standard_input_are_judged_by_what_they_print(
@@ -215,6 +221,18 @@ def test_a_long_reply_is_searched_for_code(judge: Judge) -> None:
 def test_a_server_without_a_sandbox_refuses_before_anything_is_drawn(runner: asyncio.Runner) -> None:
     with pytest.raises(SandboxUnavailableError):
         runner.run(CodeTests.model_validate({"public": [{"stdin": ""}]}).check(verifier_tools()))
+
+
+@pytest.mark.parametrize(("limit", "value"), [("time_limit_s", 21.0), ("memory_mb", 129)])
+def test_a_limit_beyond_the_servers_own_is_refused_before_anything_is_drawn(
+    runner: asyncio.Runner, limit: str, value: float
+) -> None:
+    tools = verifier_tools(sandbox=Broken())
+    spec = {"entry_point": "f", "public": [ONE], "time_limit_s": 20.0, "memory_mb": 128}
+    runner.run(CodeTests.model_validate(spec).check(tools))
+    with pytest.raises(InvalidRequestError, match="at most") as caught:
+        runner.run(CodeTests.model_validate({**spec, limit: value}).check(tools))
+    assert caught.value.param == limit
 
 
 def test_tests_that_the_reference_fails_are_refused_before_anything_is_drawn(
