@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from app.price import Price
     from app.run import Run
     from app.side_calls import SideCalls
-
-
-NOTHING_ACCEPTED = "no candidate was accepted; chosen among all that finished"
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +70,15 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
 def _fallback(board: Board, decision: Decision) -> str | None:
     """Return why something simpler decided than what was asked for; None where nothing did."""
     accepted = board.accepted or decision.winner.accepted
-    reasons = (None if accepted else NOTHING_ACCEPTED, decision.fallback)
+    reasons = (None if accepted else _nothing_accepted(board.finished), decision.fallback)
     return "; ".join(reason for reason in reasons if reason) or None
+
+
+def _nothing_accepted(finished: Sequence[Candidate]) -> str:
+    """Return that no candidate was accepted, with how often each reason was given."""
+    counts = Counter(candidate.rejection or "not accepted" for candidate in finished)
+    listed = ", ".join(f"{times} x {reason}" for reason, times in counts.most_common())
+    return f"no candidate was accepted ({listed}); chosen among all that finished"
 
 
 def _fate(candidate: Candidate, chosen: set[int]) -> Fate:

@@ -204,6 +204,8 @@ class Engine:
             )
             if purse.affords(prompt):
                 return purse
+        judged = f", and {judging.tokens} tokens for judging it" if judging.tokens else ""
         raise BudgetTooSmallError(
-            "the budget doesn't allow for a single candidate; raise it or lower max_tokens", param="strategy.budget"
+            f"the budget doesn't allow for a single candidate{judged}; raise it or lower max_tokens",
+            param="strategy.budget",
         )

@@ -15,6 +15,7 @@
       ├─ DeadlineExceededError   504 deadline_exceeded
       ├─ SandboxError            500 sandbox_failed: a program could not be run, whatever it is
       │    ├─ SandboxUnavailableError    there is nothing here that can isolate a program
+      │    │    └─ SandboxDownError          503 sandbox_unavailable: the remote one can't be reached now
       │    └─ SandboxBusyError           503 overloaded: too many programs wait for their turn
       ├─ InquiryError            a model was asked beside the candidates, and there is no answer: seen by verifiers and
       │                          aggregators, which make a verdict or a fallback of it
@@ -151,6 +152,12 @@ class SandboxUnavailableError(SandboxError):
     """Programs can't be isolated on this server, so none is run; the message says what is missing."""
 
     code = "sandbox_unavailable"
+
+
+class SandboxDownError(SandboxUnavailableError):
+    """The remote sandbox can't be reached at the moment."""
+
+    status = 503
 
 
 class SandboxBusyError(SandboxError):

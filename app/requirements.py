@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from app.candidates import Ask
-from app.errors import InvalidRequestError, InvalidStrategyError, QuorumError, SandboxUnavailableError
+from app.errors import (
+    DeadlineExceededError,
+    InvalidRequestError,
+    InvalidStrategyError,
+    QuorumError,
+    SandboxDownError,
+    SandboxUnavailableError,
+)
 from app.price import Price
 from app.purse import Room
 
@@ -26,8 +34,19 @@ USUAL_CANDIDATE_TOKENS = 2_048
 async def check_parts(strategy: Strategy, tools: VerifierTools) -> None:
     """Make sure that this server can do what the strategy's parts need, before anything is drawn.
 
-    Raises what is missing, as the request's mistake, with the path of the part that misses it.
+    Raises what is missing, as the request's mistake, with the path of the part that misses it, and
+    `DeadlineExceededError` where finding that out (a reference is tried on its tests) takes all the time there is.
     """
+    try:
+        async with asyncio.timeout_at(tools.until):
+            await _check_each(strategy, tools)
+    except TimeoutError as error:
+        raise DeadlineExceededError(
+            "the verifiers could not be checked in time; raise budget.deadline_s", param="strategy.budget.deadline_s"
+        ) from error
+
+
+async def _check_each(strategy: Strategy, tools: VerifierTools) -> None:
     for place, verifier in enumerate(strategy.verifiers):
         try:
             await verifier.check(tools)
@@ -103,7 +122,7 @@ def _models(job: Job, spent: Sequence[Expense]) -> Iterator[str]:
 def _at(path: str, error: QuorumError) -> QuorumError:
     """Return the error with its part's path; where the server lacks something, the strategy is one it can't run."""
     param = f"{path}.{error.param}" if error.param else path
-    if isinstance(error, SandboxUnavailableError):
+    if isinstance(error, SandboxUnavailableError) and not isinstance(error, SandboxDownError):
         return InvalidStrategyError(error.message, param=param)
     error.param = param
     return error

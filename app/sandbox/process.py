@@ -186,10 +186,17 @@ class Process:
         if self.returncode is None or not (self.dead or self._init_fd is None) or self._gone.done():
             return
         self._ended = time.monotonic()
+        self._bury()
         self.stdout.drain()
         self.stderr.drain()
         self._gone.set_result(None)
         self._tell("too_much_output" if self.stdout.over or self.stderr.over else "ended")
+
+    def _bury(self) -> None:
+        """Reap the sandbox's first process where orphans are left to us, as to the first process of a container."""
+        if self._init_fd is not None:
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PIDFD, self._init_fd, os.WEXITED | os.WNOHANG)
 
     def _tell(self, how: How) -> None:
         if not self._news.done():

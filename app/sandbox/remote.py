@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import httpx2
 import msgspec
 
-from app.errors import SandboxError, SandboxUnavailableError
+from app.errors import SandboxDownError, SandboxError, SandboxUnavailableError
 from app.sandbox.base import PYTHON, Ended, Limits, Program
 from app.sandbox.ceilings import Ceilings
 from app.sandbox.proof import Proof
@@ -117,8 +117,8 @@ class Remote:
             async with asyncio.timeout(limit_s):
                 return _understood(*await self._exchange(request))
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            raise SandboxUnavailableError(
-                f"The remote sandbox (sandbox.url) can't be reached: {error or type(error).__name__}."
+            raise SandboxDownError(
+                f"The remote sandbox (sandbox.url) can't be reached: {error or type(error).__name__}", retry_after_s=5
             ) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise SandboxError(f"The remote sandbox broke off: {error or type(error).__name__}.") from error

@@ -20,6 +20,9 @@ _NICENESS = 10
 _FIRST_TO_GO = b"1000"
 _GROUPS_PRIORITY = re.compile(rb"nice (-?\d+)")
 
+_RESERVED_BYTES = 4 * 2**30
+"""Address space beyond the memory: runtimes like Node's set much aside that they never use. What is used is bounded."""
+
 
 def confine(pid: int, limits: Limits, *, handed: int, count_processes: bool) -> None:
     """Put a process and all that it will start under its limits, at low priority.
@@ -31,7 +34,8 @@ def confine(pid: int, limits: Limits, *, handed: int, count_processes: bool) -> 
     memory = limits.memory_mb * 2**20
     cpu_s = math.ceil(limits.wall_s) * (os.cpu_count() or 1) + 1
     rlimits = {
-        resource.RLIMIT_AS: memory,
+        resource.RLIMIT_DATA: memory,
+        resource.RLIMIT_AS: memory + _RESERVED_BYTES,
         resource.RLIMIT_CPU: cpu_s,
         resource.RLIMIT_FSIZE: SCRATCH_BYTES,
         resource.RLIMIT_NOFILE: OPEN_FILES + handed,

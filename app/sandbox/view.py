@@ -125,7 +125,7 @@ def _shown(path: Path) -> list[str]:
 
 def _installation(python: Path) -> Path:
     """Return the directory that a Python is installed in, or the interpreter alone where it doesn't look like one."""
-    prefix = python.parents[1]
+    prefix = python.parent.parent
     return prefix if prefix != Path("/") and any(prefix.glob("lib*/python3*/os.py")) else python
 
 

@@ -91,18 +91,23 @@ class RewardModelVerifier(Verifier):
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return the verdict on the score. Raises `InquiryError` where the worker gives none."""
-        answer = await tools.models.post(
-            self.model,
-            f"/{self.api}",
-            self._body(candidate, tools.question),
-            prompt_tokens=_read_tokens(candidate, tools.question),
-        )
+        answer = await self._answer(candidate, tools)
         score = self._score(self._value(answer))
         if self.pass_at is None:
             return Verdict(status="abstain", score=score)
         if score >= self.pass_at:
             return Verdict(status="pass", score=score)
         return Verdict(status="fail", score=score, feedback="This was judged to be not good enough.")
+
+    async def _answer(self, candidate: Candidate, tools: VerifierTools) -> bytes:
+        """Return what the worker answers; its errors say what was asked of it."""
+        body, path = self._body(candidate, tools.question), f"/{self.api}"
+        try:
+            tokens = _read_tokens(candidate, tools.question)
+            return await tools.models.post(self.model, path, body, prompt_tokens=tokens)
+        except InquiryError as error:
+            hint = " (a server that generates has no such path; vLLM serves it with --runner pooling)"
+            raise InquiryError(f"{path}: {error.message}{hint if '404' in error.message else ''}") from error
 
     def _body(self, candidate: Candidate, question: Question) -> dict[str, object]:
         raw = {"use_activation": False} if self.activation == "sigmoid" else {}

@@ -238,7 +238,7 @@ def test_a_server_that_is_killed_takes_its_programs_with_it() -> None:
 def test_limits_beyond_the_ceilings_are_lowered() -> None:
     sandbox = Bubblewrap(slots=1, ceilings=Ceilings(wall_s=0.5, memory_mb=64))
     assert (sandbox.ceilings.wall_s, sandbox.ceilings.memory_mb) == (0.5, 64)
-    code = "import resource, time; print(resource.getrlimit(resource.RLIMIT_AS)[0] >> 20, flush=True); time.sleep(9)"
+    code = "import resource, time; print(resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20, flush=True); time.sleep(9)"
     ended = ran(python(code, limits=Limits(wall_s=100.0, memory_mb=10_000)), sandbox)
     assert (ended.how, ended.stdout) == ("timed_out", b"64\n")
 
