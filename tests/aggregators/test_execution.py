@@ -61,8 +61,9 @@ def test_equal_merit_is_a_tie_that_the_program_asked_for_first_wins() -> None:
 
 def test_where_no_output_is_known_to_be_right_programs_that_come_to_one_are_better() -> None:
     broken = [program(index, "!NameError", "!NameError") for index in (0, 1, 2)]
-    half = [program(3, "7", "!ValueError"), program(4, "7", "!ValueError")]
-    assert Execution().decide([*broken, *half, program(5, "7", "9")]).winner.id == "c5"
+    half = [program(3, "=7", "!ValueError"), program(4, "=7", "!ValueError")]
+    assert Execution().decide([*broken, *half, program(5, "=7", "=9")]).winner.id == "c5"
+    assert Execution().decide([*half, program(5, "=7", "=!timeout")]).winner.id == "c5"
     assert Execution().decide(broken).winner.id == "c0"
 
 

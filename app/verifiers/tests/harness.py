@@ -292,7 +292,7 @@ def _imported(test: types.CodeType) -> dict[str, Any] | None:  # pragma: no cove
     for name in used - {"antigravity", "this"}:
         try:
             importlib.import_module(name)
-        except ImportError:
+        except ImportError:  # a part of the library that is not installed here
             continue
     return vars(importlib.import_module("unittest.main")) if "unittest" in used else None
 
