@@ -21,8 +21,9 @@ from app.diversity.embedding import WordLlamaEmbedder
 from app.engine import Engine
 from app.errors import QuorumError
 from app.offload import Offload
+from app.sandbox.bubblewrap import Bubblewrap
 from app.sandbox.ceilings import Ceilings
-from app.sandbox.opening import open_sandbox
+from app.sandbox.remote import Remote
 from app.store.memory import MemoryRunStore
 from app.telemetry.metrics import Metrics
 from app.webhooks.allowed import AllowedHosts
@@ -35,7 +36,6 @@ from app.workers.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-    from contextlib import AbstractAsyncContextManager
 
     from app.sandbox.base import Sandbox
     from app.settings import Sandbox as SandboxSettings
@@ -128,16 +128,23 @@ async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worke
     return [Worker(id="embedded", locate=lambda: embedded.url)]
 
 
-def sandbox_of(settings: SandboxSettings) -> AbstractAsyncContextManager[Sandbox]:
-    """Return the sandbox that is configured, for as long as the server runs."""
-    return open_sandbox(
-        url=str(settings.url) if settings.url else None,
-        slots=settings.slots or usable_cpus(),
-        max_waiting=settings.max_waiting,
-        python=settings.python,
-        read_only=settings.read_only,
-        ceilings=Ceilings(wall_s=settings.max_time_limit_s, memory_mb=settings.max_memory_mb),
-    )
+@asynccontextmanager
+async def sandbox_of(settings: SandboxSettings) -> AsyncGenerator[Sandbox]:
+    """Provide the sandbox that is configured. Takes no time and can't fail: what is wrong with it, `check` says."""
+    slots = settings.slots or usable_cpus()
+    waiting = settings.max_waiting
+    ceilings = Ceilings(wall_s=settings.max_time_limit_s, memory_mb=settings.max_memory_mb)
+    if settings.url is None:
+        yield Bubblewrap(
+            slots=slots,
+            max_waiting=waiting,
+            python=settings.python,
+            read_only=settings.read_only,
+            ceilings=ceilings,
+        )
+        return
+    async with Remote(str(settings.url), slots=slots, max_waiting=waiting, ceilings=ceilings).connected() as remote:
+        yield remote
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:

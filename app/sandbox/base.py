@@ -50,8 +50,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     `how`: it `exited` by itself, with status `code`; a signal ended it (`killed`: a crash, or a limit of the kernel's);
     it `timed_out`; or it printed more than it may (`too_much_output`). `code` is None but where it exited. `seconds`
     are of wall-clock time. A status of 129 to 192 is taken for a signal's, as a shell gives it; a command that is there
-    but can't be executed exits with 126 or 127. A program that was killed for its memory or its files has a last line on standard
-    error that says so.
+    but can't be executed exits with 126 or 127. A program that was killed for its memory or the number of its files has
+    a last line on standard error that says so.
     """
 
     how: Literal["exited", "killed", "timed_out", "too_much_output"]

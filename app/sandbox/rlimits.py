@@ -41,7 +41,8 @@ def confine(pid: int, limits: Limits, *, handed: int, count_processes: bool) -> 
     if count_processes:
         rlimits[resource.RLIMIT_NPROC] = limits.processes
     for kind, most in rlimits.items():
-        resource.prlimit(pid, kind, (attainable(kind, most),) * 2)
+        limit = attainable(kind, most)
+        resource.prlimit(pid, kind, (limit, limit))
     os.setpriority(os.PRIO_PROCESS, pid, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     with suppress(PermissionError):  # hardened systems may not let it, and it isn't what protects anything
         Path(f"/proc/{pid}/oom_score_adj").write_bytes(_FIRST_TO_GO)

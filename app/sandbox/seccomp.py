@@ -11,17 +11,18 @@ import platform
 import struct
 
 from app.errors import SandboxUnavailableError
-from app.sandbox.syscalls import CLONE, CLONE3, NEWEST, REFUSED, SOCKET, SOCKETPAIR
+from app.sandbox.syscalls import CLONE, CLONE3, NEWEST, REFUSED, SETSOCKOPT, SOCKET, SOCKETPAIR
 
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 """Column in the list of calls, and AUDIT_ARCH, by name of the machine."""
 
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
-_NUMBER_AT, _ARCH_AT, _FIRST_ARGUMENT_AT = 0, 4, 16  # in struct seccomp_data, little-endian
+_NUMBER_AT, _ARCH_AT, _FIRST_ARGUMENT_AT, _THIRD_ARGUMENT_AT = 0, 4, 16, 32  # in struct seccomp_data, little-endian
 _ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 _NEW_NAMESPACES = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _AF_UNIX = 1
+_SO_SNDBUF = 7
 
 
 def filter_program(machine: str | None = None) -> bytes:
@@ -29,8 +30,8 @@ def filter_program(machine: str | None = None) -> bytes:
 
     Refused calls fail with EPERM; `clone3`, whose flags no filter can see, and calls too new to be known fail with
     ENOSYS, so that libraries fall back to what they used before. Sockets are of the family AF_UNIX or not at all: there
-    is no network, and the buffers of TCP would be memory beyond every limit. A call by way of another machine's
-    numbers (32-bit code) ends the process.
+    is no network, and the buffers of TCP would be memory beyond every limit; those of AF_UNIX stay as large as they
+    begin. A call by way of another machine's numbers (32-bit code) ends the process.
     """
     name = machine or platform.machine()
     if name not in _MACHINES:
@@ -52,6 +53,7 @@ def filter_program(machine: str | None = None) -> bytes:
             _no_new_namespaces(CLONE[column]),
             _only_unix(SOCKET[column]),
             _only_unix(SOCKETPAIR[column]),
+            _no_larger_buffers(SETSOCKOPT[column]),
             _step(_RETURN, _ALLOW),
         ]
     )
@@ -78,6 +80,15 @@ def _only_unix(number: int) -> bytes:
         + _step(_JUMP_EQUAL, _AF_UNIX, otherwise=1)
         + _step(_RETURN, _ALLOW)
         + _step(_RETURN, _FAIL | errno.EPERM)
+    )
+
+
+def _no_larger_buffers(number: int) -> bytes:
+    return (
+        _step(_JUMP_EQUAL, number, otherwise=4)
+        + _step(_LOAD, _THIRD_ARGUMENT_AT)
+        + _unless(_JUMP_EQUAL, _SO_SNDBUF, errno.EPERM)
+        + _step(_RETURN, _ALLOW)
     )
 
 

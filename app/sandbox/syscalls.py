@@ -78,6 +78,7 @@ CLONE = (56, 220)
 CLONE3 = (435, 435)
 SOCKET = (41, 198)
 SOCKETPAIR = (53, 199)
+SETSOCKOPT = (54, 208)
 
 NEWEST = 450
 """The newest call that was looked at (`set_mempolicy_home_node`); what Linux has added since is refused as unknown."""

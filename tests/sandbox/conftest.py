@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from app.sandbox.bubblewrap import Bubblewrap
-from tests.sandbox.programs import Run, python
+from tests.sandbox.programs import SECRET, Run, python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,8 @@ def host() -> Iterator[Host]:
         pytest.skip("no Python that a user other than root can reach")
     pipe = subprocess.PIPE
     command = [sys.executable, "-m", "tests.sandbox.host"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe) as process:  # noqa: S603 - a file of ours
+    env = {**os.environ, "QUORUM_API_KEYS": SECRET}
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, env=env) as process:  # noqa: S603 - a file of ours
         yield Host(process)
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from app.sandbox.base import Sandbox
 
 
+SECRET = "secret-of-the-server"
+"""Stands in the environment of the process that runs programs, where they must not see it."""
+
+
 class Run(Protocol):
     """Runs a piece of Python in a sandbox."""
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import time
 import uuid
-from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
 
 from app.sandbox.base import Limits
-from tests.sandbox.programs import living
+from tests.sandbox.programs import SECRET, living
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from app.sandbox.base import Ended
     from tests.sandbox.programs import Run
 
-SHORT = Limits(wall_s=1.0)
 ATTEMPT = """
 def attempt(name, action):
     try:
@@ -64,6 +64,7 @@ def test_a_fork_bomb_gets_no_further_than_its_processes(run: Run) -> None:
     mark = uuid.uuid4().hex
     code = f"""
     import os, sys, time
+    if len(sys.argv) == 1: os.execv(sys.executable, [sys.executable, "-S", "main.py", {mark!r}])
     made = 0
     while True:
         try:
@@ -74,12 +75,11 @@ def test_a_fork_bomb_gets_no_further_than_its_processes(run: Run) -> None:
             break
     print(made)
     sys.stdout.flush()
-    {mark!r}
     while True:
         try: os.fork()
         except OSError: pass
     """
-    ended = run(code, limits=Limits(wall_s=1.0, processes=8))
+    ended = run(code, limits=Limits(wall_s=4.0, processes=8))
     assert ended.how == "timed_out"
     assert ended.stdout.split()[0] == b"7"  # and itself
     assert not living(mark)
@@ -154,6 +154,28 @@ def test_pages_in_pipes_are_no_memory_beyond_the_limit(run: Run) -> None:
     assert printed(run(code)) == "-1 EPERM\n"
 
 
+def test_what_waits_in_sockets_is_bounded(run: Run) -> None:
+    code = """
+    import socket
+    held, waiting = [], 0
+    try:
+        while True: held += socket.socketpair()
+    except OSError:
+        pass
+    for end in held:
+        try: end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**30)
+        except PermissionError: pass
+        end.setblocking(False)
+        try:
+            while True: waiting += end.send(b"x" * 32_000)
+        except BlockingIOError:
+            pass
+    print(waiting // len(held))
+    """
+    default = int(Path("/proc/sys/net/core/wmem_default").read_text())
+    assert 0 < int(printed(run(code))) <= default + 32_000
+
+
 def test_shared_memory_and_files_in_memory_count_too(run: Run) -> None:
     code = """
     import mmap, time
@@ -204,7 +226,7 @@ def test_deleting_everything_deletes_nothing(run: Run) -> None:
     print(os.path.exists("/usr/bin/env"), os.path.exists("/dev/null"))
     """
     before = sorted(os.listdir("/")), sorted(os.listdir("/usr/bin"))  # noqa: PTH208
-    assert printed(run(code)) == "True True\n"
+    assert printed(run(code, limits=Limits(wall_s=60.0))) == "True True\n"
     assert (sorted(os.listdir("/")), sorted(os.listdir("/usr/bin"))) == before  # noqa: PTH208
 
 
@@ -296,7 +318,7 @@ attempt("vsock", lambda: socket.socket(40))
 attempt("packet", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
 """
     )
-    assert set(printed(run(code)).split()[1::2]) == {"PermissionError"}
+    assert printed(run(code)).split()[1::2] == ["PermissionError"] * 6
     with pytest.raises(BlockingIOError):
         listener.accept()
 
@@ -345,13 +367,13 @@ def test_shared_memory_by_name_counts_as_its_scratch_space(run: Run) -> None:
 def test_the_hosts_accounts_cannot_be_read(run: Run) -> None:
     code = ATTEMPT + "".join(
         f"attempt({path!r}, lambda: open({path!r}).read())\n"
-        for path in ("/etc/shadow", "/etc/passwd", "/etc/hostname", "/var/log/syslog")
+        for path in ("/etc/shadow", "/etc/passwd", "/etc/hostname")
     )
     assert set(printed(run(code)).split()[1::2]) == {"FileNotFoundError"}
 
 
 def test_the_servers_environment_cannot_be_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUORUM_API_KEYS", "secret-of-the-server")
+    monkeypatch.setenv("QUORUM_API_KEYS", SECRET)
     code = """
     import os, glob
     print(dict(os.environ))
@@ -360,21 +382,26 @@ def test_the_servers_environment_cannot_be_read(run: Run, monkeypatch: pytest.Mo
         except OSError: pass
     """
     text = printed(run(code))
-    assert "secret" not in text
+    assert SECRET not in text
     assert set(text.partition("}")[0].split("'")[1::4]) <= {"PATH", "HOME", "TMPDIR", "LANG", "PWD", "LC_CTYPE"}
 
 
-def test_killing_its_parent_and_everybody_ends_at_most_itself(run: Run) -> None:
-    code = """
+def test_killing_everybody_reaches_nobody_outside(run: Run) -> None:
+    bystander = subprocess.Popen(["sleep", "60"])  # noqa: S607
+    code = f"""
     import os
-    for pid in (1, os.getppid(), -1):
-        try: os.kill(pid, 9)
-        except OSError as error: print(type(error).__name__, flush=True)
-    print("alive")
+    for pid in (*range(1, 50_000), {os.getpid()}, {bystander.pid}, -1, 0):
+        if pid != os.getpid():
+            try: os.kill(pid, 9)
+            except OSError: pass
     """
-    ended = run(code, limits=SHORT)
-    assert ended.how in {"exited", "killed", "timed_out"}
-    assert os.getppid()
+    try:
+        assert run(code, limits=Limits(wall_s=5.0)).how == "killed"  # by itself: its group is 0
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+    assert printed(run("print('alive')")) == "alive\n"  # so is who runs the sandboxes, whose user may be the same
 
 
 def test_the_kernels_switches_cannot_be_turned(run: Run) -> None:
@@ -485,8 +512,8 @@ def test_links_lead_nowhere(run: Run) -> None:
         ATTEMPT
         + """
 import os
-for number, path in enumerate(["/etc/shadow", "/proc/1/root/etc/shadow", "/proc/self/root/etc/shadow", "/proc/1/cwd/x",
-                               "../../../../../../etc/shadow"]):
+for number, path in enumerate(["/etc/shadow", "/proc/1/root/etc/shadow", "/proc/self/root/etc/shadow",
+                               "/proc/1/cwd/etc/passwd", "../../../../../../etc/shadow"]):
     os.symlink(path, f"link{number}")
     attempt(path, lambda: open(f"link{number}").read())
 attempt("link", lambda: os.link("/usr/bin/env", "env"))
@@ -535,11 +562,11 @@ def test_it_is_the_first_that_the_kernel_ends_where_memory_is_short(run: Run) ->
     assert printed(run("print(open('/proc/self/oom_score_adj').read().strip())")) == "1000\n"
 
 
-def test_a_secret_directory_of_the_host_is_not_there(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("x")
-    with suppress(OSError):
-        tmp_path.chmod(0o755)
-    assert printed(run(f"import os; print(os.path.exists({str(tmp_path)!r}))")) == "False\n"
+@pytest.mark.parametrize("above", ["/tmp", "/var/tmp"])  # noqa: S108 - hidden by its own, and not there at all
+def test_a_directory_of_the_host_that_all_can_read_is_not_there(run: Run, above: str) -> None:
+    with TemporaryDirectory(dir=above) as folder:
+        Path(folder).chmod(0o755)
+        assert printed(run(f"import os; print(os.path.exists({folder!r}))")) == "False\n"
 
 
 def test_the_wall_clock_holds_for_a_whole_family(run: Run) -> None:

@@ -16,6 +16,7 @@ NAMED = {
     "clone3": syscalls.CLONE3,
     "socket": syscalls.SOCKET,
     "socketpair": syscalls.SOCKETPAIR,
+    "setsockopt": syscalls.SETSOCKOPT,
 }
 
 
