@@ -10,7 +10,7 @@ import pytest
 from app.errors import SandboxUnavailableError
 from app.sandbox.bubblewrap import Bubblewrap
 from tests.scripted.reply import Reply
-from tests.scripted.scripts import in_turn
+from tests.scripted.scripts import always, in_turn
 
 if TYPE_CHECKING:
     from tests.stage import Stage
@@ -104,3 +104,38 @@ def test_a_spec_that_can_not_be_run_is_refused_with_the_path(stage: Stage, field
     assert response.status_code == 400
     assert response.json()["error"]["param"] == path
     assert not stage.seen
+
+
+WRONG: list[tuple[dict[str, Any], str | None, str]] = [
+    ({"public": [{"args": [1], "expcted": 3}]}, "public.0.expcted", "no such field"),
+    ({"public": [{"stdin": "1", "stdot": "3"}]}, "public.0.stdot", "no such field"),
+    ({"public": [{}]}, "public.0", "an empty test says nothing"),
+    ({"public": [{"kwargs": {"a b": 1}}]}, "public.0", "can't be the name of an argument"),
+    ({"public": [{"args": [1]}], "entry_point": "def"}, None, "a word of Python's own"),
+    (
+        {"language": "command", "entry_point": None, "file": "a.x", "command": ["nosuch", "{file}"],
+         "public": [{"stdin": "1"}]},
+        "command.0", "has no 'nosuch' to run",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parameters", "param", "told"), WRONG)
+def test_tests_that_can_not_be_run_are_refused_before_anything_is_drawn(
+    stage: Stage, parameters: dict[str, object], param: str | None, told: str
+) -> None:
+    verifier = {"type": "tests", "entry_point": "f", **parameters}
+    error = stage.ask({"type": "parallel", "n": 1, "verifiers": [verifier]}).json()["error"]
+    assert told in error["message"]
+    assert error["param"] == ".".join(part for part in ("strategy.verifiers.0", param) if part)
+    assert not stage.seen
+
+
+def test_a_reference_may_stand_in_a_fence_and_is_tried_within_the_deadline(stage: Stage) -> None:
+    verifier: dict[str, Any] = {"type": "tests", "entry_point": "f", "public": [{"args": [], "expected": 42}]}
+    fenced = {**verifier, "reference": "```python\ndef f(): return 42\n```"}
+    stage.play(always(Reply(texts=("```python\ndef f(): return 42\n```",))))
+    assert stage.answer({"type": "parallel", "n": 1, "verifiers": [fenced]})["quorum"]["decision"]["accepted"]
+    slow = {**verifier, "reference": "import time\ndef f(): time.sleep(60)"}
+    late = stage.ask({"type": "parallel", "n": 1, "verifiers": [slow], "budget": {"deadline_s": 1.0}})
+    assert (late.status_code, late.json()["error"]["code"]) == (504, "deadline_exceeded")

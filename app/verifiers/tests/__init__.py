@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from app.candidates import Verdict
 from app.errors import InvalidRequestError
-from app.sandbox.base import Limits
+from app.sandbox.base import Limits, Program
 from app.verifiers.base import Verifier
 from app.verifiers.tests.cases import Case, ProgramCase, StdinCase
 from app.verifiers.tests.finding import find_any, find_python
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.candidates import Candidate
+    from app.sandbox.base import Sandbox
     from app.verifiers.base import VerifierTools
     from app.verifiers.tests.cases import AnyCase
 
@@ -100,6 +102,8 @@ class CodeTests(Verifier):
         cases = list(self._cases())
         if not 1 <= len(cases) <= MAX_TESTS:
             raise ValueError(f"give 1 to {MAX_TESTS} tests, in `public` and `hidden` together; these are {len(cases)}")
+        if any(map(iskeyword, (self.entry_point or "").split("."))):
+            raise ValueError(f"`entry_point` can't be {self.entry_point!r}, a word of Python's own")
         if self.language == "command":
             self._check_command()
         elif self.command or self.file is not None:
@@ -140,13 +144,22 @@ class CodeTests(Verifier):
         """
         await tools.sandbox.check()
         self._check_limits(tools.sandbox.ceilings)
+        if self.command:
+            await self._check_is_there(tools.sandbox)
         if self.reference is None:
             return
         cases = list(self._cases())
-        outcomes = await Runner(self.reference, self._manner, tools.sandbox).outcomes([case for _, case in cases])
+        code = await self._code(self.reference) or self.reference
+        outcomes = await Runner(code, self._manner, tools.sandbox).outcomes([case for _, case in cases])
         for (path, _), outcome in zip(cases, outcomes, strict=True):
             if outcome.status in {"failed", "broken"}:
                 raise InvalidRequestError(f"the reference does not pass this test: {outcome.story}", param=path)
+
+    async def _check_is_there(self, sandbox: Sandbox) -> None:
+        """Raise `InvalidRequestError` where the sandbox doesn't have the command."""
+        found = await sandbox.run(Program(command=("/bin/sh", "-c", 'command -v -- "$1"', "sh", self.command[0])))
+        if found.code != 0:
+            raise InvalidRequestError(f"this server's sandbox has no {self.command[0]!r} to run", param="command.0")
 
     def _check_limits(self, most: Limits) -> None:
         """Raise `InvalidRequestError` for a limit that the sandbox would lower in silence."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, cast
 
 from pydantic import (
@@ -56,6 +57,7 @@ class CallCase(_Case):
     """Calls the candidate's function and compares what it returns with `expected`; without that it is only observed."""
 
     kind: ClassVar[str] = "args"
+    tag: ClassVar[str] = "a call"
 
     args: tuple[JsonValue, ...] = Field(default=(), max_length=256, description="The arguments by position.")
     kwargs: dict[str, JsonValue] = Field(default={}, max_length=256, description="The arguments by name.")
@@ -64,7 +66,11 @@ class CallCase(_Case):
     )
 
     @model_validator(mode="after")
-    def _is_bounded(self) -> Self:
+    def _is_a_call(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("an empty test says nothing: give `args`, `kwargs` or `expected`, a `program`, or `stdin`")
+        if wrong := [name for name in self.kwargs if not name.isidentifier() or iskeyword(name)]:
+            raise ValueError(f"{shortened(repr(wrong[0]), _MAX_LABEL)} can't be the name of an argument")
         length = len(json.dumps([self.args, self.kwargs, self.expected]))
         if length > MAX_DATA_CHARACTERS:
             raise ValueError(f"a test's values may have {MAX_DATA_CHARACTERS} characters as JSON; these have {length}")
@@ -90,6 +96,7 @@ class ProgramCase(_Case):
     """
 
     kind: ClassVar[str] = "program"
+    tag: ClassVar[str] = "a program"
 
     program: str = Field(
         min_length=1, max_length=MAX_PROGRAM_CHARACTERS, description="Python that fails by raising, such as an assert."
@@ -123,6 +130,7 @@ class StdinCase(_Case):
     """Runs the candidate's program with this standard input, and compares what it prints with `stdout`, if given."""
 
     kind: ClassVar[str] = "stdin"
+    tag: ClassVar[str] = "a text to read"
 
     stdin: str = Field(default="", max_length=MAX_STREAM_CHARACTERS, description="What the program reads.")
     stdout: str = Field(
@@ -138,18 +146,23 @@ class StdinCase(_Case):
 
 
 def _kind(value: object) -> str:
-    """Return which kind of test this is, by the fields that only one kind has."""
+    """Return the tag of the kind of test this is, by the fields that only one kind has.
+
+    The tags are no names of fields, so that the path of a mistake doesn't take one for the other.
+    """
     if isinstance(value, _Case):
-        return cast("CallCase", value).kind
+        return cast("CallCase", value).tag
     fields = cast("Mapping[str, object]", value) if isinstance(value, dict) else dict[str, object]()
     if "program" in fields:
-        return ProgramCase.kind
-    return StdinCase.kind if "stdin" in fields or "stdout" in fields else CallCase.kind
+        return ProgramCase.tag
+    return StdinCase.tag if "stdin" in fields or "stdout" in fields else CallCase.tag
 
 
 AnyCase: TypeAlias = CallCase | ProgramCase | StdinCase
 
 Case: TypeAlias = Annotated[
-    Annotated[CallCase, Tag("args")] | Annotated[ProgramCase, Tag("program")] | Annotated[StdinCase, Tag("stdin")],
+    Annotated[CallCase, Tag(CallCase.tag)]
+    | Annotated[ProgramCase, Tag(ProgramCase.tag)]
+    | Annotated[StdinCase, Tag(StdinCase.tag)],
     Discriminator(_kind),
 ]

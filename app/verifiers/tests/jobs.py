@@ -71,6 +71,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     raised: Raised | None = None
     missing: _Words | None = None
     too_large: bool = False
+    left: bool = False
     broken: _Words | None = None
     passed: bool = False
     nonce: str | None = None

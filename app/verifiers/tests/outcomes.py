@@ -95,14 +95,21 @@ def _reported(job: Job, report: Report | None, ended: Ended) -> Outcome:
             return Outcome(status="broken", output="fail", story=f"{_subject(job)} isn't Python: {reason}")
         case Report(passed=True):
             return Outcome(status="passed", output="pass")
-        case Report(missing=str() as name):
-            return _missed(job, "!missing", f"can't be run: the program defines no `{printable(name)}`.")
+        case Report(left=True) | Report(missing=str()):
+            return _not_counted(job, report.missing)
         case Report(raised=Raised() as error):
             return _raised(job, error)
         case Report() if isinstance(job.case, CallCase):
             return _returned(job, job.case, report, ended)
         case _:
             return _without_result(job, ended)
+
+
+def _not_counted(job: Job, missing: str | None) -> Outcome:
+    """Return the outcome of a program that lacks what is to be called, or left processes behind."""
+    if missing is None:
+        return _missed(job, "!left processes", "left processes behind.")
+    return _missed(job, "!missing", f"can't be run: the program defines no `{printable(missing)}`.")
 
 
 def _without_result(job: Job, ended: Ended) -> Outcome:

@@ -100,7 +100,7 @@ def test_what_does_not_end_is_ended(fails: Fails, code: str) -> None:
             id="returns an endless generator"),
         pytest.param("def f(): return f()", {"!RecursionError"}, id="recurses"),
         pytest.param("import sys\nsys.setrecursionlimit(10 ** 9)\ndef f(): return [f()]",
-            {"!killed", "!RecursionError", "!MemoryError", "!timeout"}, id="overflows the stack"),
+            {"!killed", "!RecursionError", "!MemoryError", "!SystemError", "!timeout"}, id="overflows the stack"),
         pytest.param("def f():\n with open('big', 'w') as file:\n  for _ in range(256): file.write('a' * 2 ** 20)\n"
             " return 42", {"!OSError", "!killed"}, id="fills the disk"),
         pytest.param("import os\ndef f():\n for _ in range(10 ** 5): os.open('/dev/null', 0)\n return 42", {"!OSError"},
@@ -268,8 +268,8 @@ def test_files_of_the_server_stay_as_they_are(fails: Fails, tmp_path: Path) -> N
     for path in (canary, "/etc/passwd", "/usr/new", "/etc/new"):
         fails(f"def f():\n with open({str(path)!r}, 'w') as file: file.write('x')\n return 42")
     fails(
-        f"import os, shutil\ndef f():\n for path in [{str(tmp_path)!r}, '/etc', '/usr']:\n"
-        "  shutil.rmtree(path, ignore_errors=True)\n return 41 if os.path.exists('/etc/passwd') else 42"
+        f"import os, shutil\ndef f():\n for path in [{str(tmp_path)!r}, '/etc', '/usr/bin']:\n"
+        "  shutil.rmtree(path, ignore_errors=True)\n return 41 if os.path.exists('/usr/bin/env') else 42"
     )
     assert canary.read_text(encoding="utf-8") == "alive"
     assert Path("/etc/passwd").read_text(encoding="utf-8")
@@ -327,7 +327,7 @@ def test_no_child_outlives_its_test(judge: Judge) -> None:
         f"   os.execv('/bin/sleep', ['sleep', '{MARKER}'])\n"
         f" subprocess.Popen(['sleep', '{MARKER}'])\n return 42"
     )
-    assert judge(f"```python\n{code}\n```", public=[CALL, PROGRAM]).status == "pass"
+    assert judge(f"```python\n{code}\n```", public=[CALL, PROGRAM]).outputs == ("!left processes", "fail")
     assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if MARKER.encode() in _bytes(path)]
 
 
@@ -346,3 +346,15 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+@pytest.mark.parametrize("how", ["subprocess.Popen(['sleep', '300'])", "os.fork() or time.sleep(300)"])
+def test_a_right_value_from_a_program_that_leaves_a_process_behind_fails(fails: Fails, how: str) -> None:
+    verdict = fails(f"import os, subprocess, time\ndef f():\n {how}\n return 42", CALL, PROGRAM, time_limit_s=8)
+    assert verdict.outputs == ("!left processes", "fail")
+    assert "left processes behind" in (verdict.feedback or "")
+
+
+def test_a_process_that_was_waited_for_is_not_left_behind(judge: Judge) -> None:
+    code = "import subprocess\ndef f():\n return int(subprocess.run(['echo', '42'], capture_output=True).stdout)"
+    assert judge(f"```python\n{code}\n```", public=[CALL, PROGRAM]).status == "pass"
