@@ -29,11 +29,11 @@ class Stopwatch:
 
     def stop(self) -> None:
         """Note that an activity ends."""
-        if self._whole is not None:
-            self._whole.stop()
         self._running -= 1
         if self._running == 0:
             self._total += perf_counter() - self._since
+        if self._whole is not None:
+            self._whole.stop()
 
     @property
     def seconds(self) -> float:

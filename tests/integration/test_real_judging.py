@@ -21,7 +21,7 @@ BRIEF = {"max_tokens": 16, "max_response_bytes": 200}
 JUDGE = {"type": "judge", "feedback": True, **BRIEF}
 PARTS: dict[str, dict[str, object]] = {
     "judge": {"verifiers": [JUDGE]},
-    "pairwise judge": {"verifiers": [{**JUDGE, "mode": "pairwise", "reference": "Red."}]},
+    "pairwise judge": {"verifiers": [{**JUDGE, "mode": "pairwise", "reference": "Red.", "feedback": False}]},
     "consistency": {"aggregator": {"type": "consistency", **BRIEF}},
     "synthesis": {"aggregator": {"type": "synthesis", "max_tokens": 48, "max_response_bytes": 200}},
     "tournament": {"aggregator": {"type": "tournament", **BRIEF}},
