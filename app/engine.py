@@ -13,7 +13,6 @@ from app.answers.clusters import Clusters
 from app.assessor import Assessor
 from app.board import Board
 from app.bodies import asked_alternatives, writing_fields
-from app.candidates import Ask
 from app.conclusion import Ended, conclude
 from app.diversity.measure import measure
 from app.errors import BudgetTooSmallError
@@ -193,7 +192,7 @@ class Engine:
         Where one candidate doesn't fit beside what is kept free for the aggregator, nothing is kept free for that.
         """
         judging, closing = rooms(job, self.prices)
-        prompt = job.strategy.context.prompt_tokens(job.messages, Ask(), job.fields)
+        prompt = job.prompt_tokens
         for kept_free in (closing, NONE):
             purse = Purse(
                 job.strategy.budget,

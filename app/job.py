@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.candidates import Question
+from app.candidates import Ask, Question
 from app.verifiers.base import every
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The request's own seed."""
         seed = self.fields.get("seed")
         return seed if isinstance(seed, int) else None
+
+    @cached_property
+    def prompt_tokens(self) -> int:
+        """An upper guess at the tokens of the prompt that a first candidate is drawn with."""
+        return self.strategy.context.prompt_tokens(self.messages, Ask(), self.fields)
 
     @cached_property
     def max_tokens(self) -> int | None:

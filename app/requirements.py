@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from app.candidates import Ask
 from app.errors import (
     DeadlineExceededError,
     InvalidRequestError,
@@ -37,6 +36,9 @@ async def check_parts(strategy: Strategy, tools: VerifierTools) -> None:
     Raises what is missing, as the request's mistake, with the path of the part that misses it, and
     `DeadlineExceededError` where finding that out (a reference is tried on its tests) takes all the time there is.
     """
+    if not strategy.verifiers:  # a model is looked up, which takes no time to be bounded
+        await _check_each(strategy, tools)
+        return
     try:
         async with asyncio.timeout_at(tools.until):
             await _check_each(strategy, tools)
@@ -75,7 +77,7 @@ def expenses(job: Job, candidate_tokens: int) -> tuple[Sequence[Expense], Sequen
     The latter holds the judging of what the aggregator writes itself.
     """
     strategy, aggregator = job.strategy, job.strategy.aggregator
-    prompt = strategy.context.prompt_tokens(job.messages, Ask(), job.fields)
+    prompt = job.prompt_tokens
 
     def judging(tokens: int) -> list[Expense]:
         return [expense for one in strategy.verifiers for expense in one.expenses(prompt, tokens)]
