@@ -7,7 +7,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo serve check test bench lock
+.PHONY: help install demo serve check test test-vllm bench lock
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -33,6 +33,10 @@ test: check ## The gates, then the tests with their coverage; `.venv/bin/coverag
 	$(bin)/coverage run -m pytest $(ARGS)
 	$(bin)/coverage combine --quiet
 	@$(bin)/coverage report --format=total >/dev/null || $(bin)/coverage report
+
+test-vllm: install ## The tests on real vLLM workers, on CPUs; the first time it installs vLLM into .vllm (3 GB).
+	tests/vllm/install.sh
+	$(bin)/python -m pytest -m vllm $(ARGS) tests/vllm
 
 bench: install ## Measure speed, memory, and what verifying costs and brings.
 	$(bin)/python -m tests.bench $(ARGS)

@@ -11,3 +11,4 @@ compile() {
 compile --output-file requirements/build.txt --group build "$@"
 compile --output-file requirements/runtime.txt pyproject.toml "$@"
 compile --output-file requirements/dev.txt --group dev pyproject.toml "$@"
+compile --output-file requirements/vllm.txt --group vllm "$@"

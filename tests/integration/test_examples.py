@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -17,6 +13,7 @@ from app.api.catalogue import KINDS, example
 from app.parts import type_name
 from app.settings import Settings
 from app.workers.embedded import EmbeddedWorker
+from tests.hosting import running
 from tests.scripted.actions import Status
 from tests.scripted.hosted import hosted
 from tests.scripted.upstream import Upstream
@@ -24,7 +21,7 @@ from tests.stage import gateway
 from tests.webhooks.receiver import receiving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Iterator
     from contextlib import AbstractAsyncContextManager
 
     from app.parts import Part
@@ -34,26 +31,6 @@ pytestmark = pytest.mark.slow
 QUESTION = "Tom has 3 bags with 4 apples in each bag. How many apples does Tom have?"
 CLASSIFIED = Status(status=200, body=b'{"data": [{"probs": [0.75]}], "usage": {"prompt_tokens": 30}}')
 ALL = [(kind, part) for kind in KINDS for part in KINDS[kind]]
-
-
-@contextmanager
-def running(open_: Callable[[], AbstractAsyncContextManager[Any]]) -> Generator[Any]:
-    """Hold an asynchronous context open on an event loop of its own."""
-    started: Future[Any] = Future()
-    ended = threading.Event()
-
-    async def main() -> None:
-        async with open_() as opened:
-            started.set_result(opened)
-            await asyncio.to_thread(ended.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    try:
-        yield started.result(timeout=60)
-    finally:
-        ended.set()
-        thread.join()
 
 
 def service() -> AbstractAsyncContextManager[Any]:
