@@ -52,6 +52,7 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
         calls=ended.run.calls + ended.side_calls.calls,
         busy_s=ended.run.busy.seconds,
         side_calls=ended.side_calls.made,
+        wasted=ended.run.wasted,
     )
     return Outcome(
         job=job,

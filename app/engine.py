@@ -80,7 +80,7 @@ class Engine:
         await check_parts(job.strategy, self._assessor(job, models, until=now + job.deadline_s).tools)
 
     def _check_extent(self, job: Job) -> None:
-        self.pool.pick(job.model)
+        self.pool.check(job.model)
         check_calls(job, self.max_calls)
 
     async def execute(self, job: Job, observer: Observer) -> Outcome:

@@ -28,10 +28,12 @@ from app.store.memory import MemoryRunStore
 from app.telemetry.metrics import Metrics
 from app.webhooks.allowed import AllowedHosts
 from app.webhooks.sender import AioHttpWebhooks
+from app.workers.balancing import POLICIES
 from app.workers.client import AioHttpClient
 from app.workers.cpus import usable_cpus
 from app.workers.embedded import EmbeddedWorker
 from app.workers.pool import Pool
+from app.workers.retries import Allowance
 from app.workers.worker import Worker
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from app.sandbox.base import Sandbox
     from app.settings import Sandbox as SandboxSettings
     from app.settings import Settings
+
+RETRIES_A_S = 1.0
+"""Retries a second beside the share of all calls, so that a quiet server may retry, too."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -83,7 +88,15 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
     key = settings.worker_api_key.get_secret_value() if settings.worker_api_key else None
     client = AioHttpClient(connect_s=timeouts.connect_s, idle_s=timeouts.idle_s, api_key=key)
     await stack.enter_async_context(client)
-    pool = Pool(workers, client, probe_s=timeouts.probe_s)
+    pool = Pool(
+        workers,
+        client,
+        probe_s=timeouts.probe_s,
+        policy=POLICIES[settings.balancing](),
+        rules=settings.health.rules(),
+        retries=Allowance(share=settings.retries.share, burst=settings.retries.burst, per_s=RETRIES_A_S),
+        hedges=Allowance(share=settings.hedges.share, burst=settings.hedges.burst),
+    )
     await stack.enter_async_context(pool.watched())
     offload = await stack.enter_async_context(Offload(preload=("math_verify", "app.verifiers")))
     offload.warm()

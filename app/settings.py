@@ -33,6 +33,8 @@ from pydantic_settings import (
 
 from app.price import Price
 from app.webhooks.allowed import AllowedHosts
+from app.workers.balancing import PolicyName
+from app.workers.health import HealthRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +72,27 @@ class Timeouts(Section):
     connect_s: float = Field(default=5.0, gt=0.0)
     idle_s: float = Field(default=120.0, gt=0.0)
     probe_s: float = Field(default=10.0, gt=0.0)
+
+
+class Health(Section):
+    """When a worker is taken out of service, for how long, and how it comes back; `app.workers.health` has the rules."""
+
+    strikes: int = Field(default=5, ge=1)
+    backoff_s: float = Field(default=5.0, gt=0.0)
+    max_backoff_s: float = Field(default=300.0, gt=0.0)
+    slow_start_s: float = Field(default=15.0, ge=0.0)
+    max_ejected: float = Field(default=0.5, ge=0.0, le=1.0)
+
+    def rules(self) -> HealthRules:
+        """Return them as the pool takes them."""
+        return HealthRules(**self.model_dump())
+
+
+class Repeats(Section):
+    """How many calls may be made a second time: this `share` of all calls, and at most `burst` at once."""
+
+    share: float = Field(ge=0.0, le=1.0)
+    burst: float = Field(ge=0.0)
 
 
 class Embedded(Section):
@@ -151,6 +174,11 @@ class Settings(BaseSettings):
     workers: Annotated[tuple[AnyHttpUrl, ...], NoDecode] = ()
     worker_api_key: SecretStr | None = None
     embedded: Embedded = Embedded()
+
+    balancing: PolicyName = "two_choices"
+    health: Health = Health()
+    retries: Repeats = Repeats(share=0.2, burst=100)
+    hedges: Repeats = Repeats(share=0.05, burst=20)
 
     default_strategy: str | dict[str, object] = "single"
     presets: dict[str, str | dict[str, object]] = {}

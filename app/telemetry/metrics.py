@@ -81,6 +81,8 @@ class Metrics:
         for (model, fate), candidates in alike.items():
             self._child(self._candidates, *labels, fate).inc(len(candidates))
             self._count_tokens(model, sum((candidate.usage for candidate in candidates), Usage()), fate)
+        for waste in outcome.cost.wasted:
+            self._count_tokens(labels[0], waste.usage, waste.fate.value)
         for model, usage in outcome.cost.beside.items():
             self._count_tokens(model, usage, Fate.VERIFIER.value)
         names = {part.name for part in outcome.job.strategy.verifiers}
@@ -115,7 +117,7 @@ class Metrics:
         busy = Gauge("quorum_worker_in_flight", "Candidates in flight.", ("worker",), registry=self._registry)
         for worker in workers:
             up.labels(worker.id).set_function(lambda worker=worker: float(worker.up))
-            busy.labels(worker.id).set_function(lambda worker=worker: float(worker.in_flight))
+            busy.labels(worker.id).set_function(lambda worker=worker: float(worker.load.in_flight))
 
     def _gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Let a gauge read a number whenever it is asked."""

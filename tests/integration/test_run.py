@@ -83,7 +83,10 @@ def test_rounds_without_any_worker_left_fail_each_with_its_cause() -> None:
 
 
 def test_what_a_worker_cannot_serve_now_is_drawn_from_another() -> None:
-    with hosted(Upstream(always(GOOD), models=(MODEL,))) as other, staged(workers_beside=[other.url]) as stage:
+    with (
+        hosted(Upstream(always(GOOD), models=(MODEL,))) as other,
+        staged(workers_beside=[other.url], balancing="least_outstanding") as stage,
+    ):
         stage.play(always(Status(status=500, message="cannot schedule new futures after shutdown")))
         for strategy in ("single", "parallel-4", "sequential-2"):
             body = stage.answer(strategy)
