@@ -75,7 +75,7 @@ class Timeouts(Section):
 
 
 class Health(Section):
-    """When a worker is taken out of service, for how long, and how it comes back; `app.workers.health` has the rules."""
+    """When a worker is taken out of service, and how it comes back; `app.workers.health` has the rules."""
 
     strikes: int = Field(default=5, ge=1)
     backoff_s: float = Field(default=5.0, gt=0.0)

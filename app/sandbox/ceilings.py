@@ -12,7 +12,7 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
 
     wall_s: float = 60.0
     memory_mb: int = 1_024
-    output_bytes: int = 2**20
+    output_bytes: int = 2**24
 
     @property
     def limits(self) -> Limits:
