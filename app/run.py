@@ -41,7 +41,8 @@ class Run:
 
     `assess` is applied to every finished candidate, concurrently, before it comes out of `next`. `watcher` sees the
     text of a live job while it is generated. `first_back` is the time, by `perf_counter`, at which the first candidate
-    came back, `busy` measures the time during which any call of the job's model was under way.
+    came back, `busy` measures the time during which any call of the job's model was under way. `to_come` is told
+    whenever a candidate has ended how many may still be drawn, or be under way.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Run:
         assess: Callable[[Candidate, Ask], Awaitable[Candidate]],
         busy: Stopwatch,
         watcher: Watcher | None = None,
+        to_come: Callable[[int], None] | None = None,
     ) -> None:
         self.asked: list[Ask] = []
         self.calls = 0
@@ -70,6 +72,8 @@ class Run:
         self._purse = purse
         self._assess = assess
         self._watcher = watcher
+        self._to_come = to_come
+        self._left = job.strategy.draws
         self._drafter = Drafter(job)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -224,11 +228,19 @@ class Run:
     async def _settle(self, index: int) -> None:
         """Assess a candidate that has come to its end and hand it out."""
         drawing = self._drawing[index]
+        self._ended()
         self._deliver(await self._assess(drawing.candidate(), drawing.member.ask))
 
     def _fail(self, member: Member, error: QuorumError) -> None:
         """Hand a candidate out that has failed of `error`."""
+        self._ended()
         self._deliver(self._as_far(self._drawing[member.index], error))
+
+    def _ended(self) -> None:
+        """Tell that a candidate is no longer under way."""
+        self._left -= 1
+        if self._to_come is not None:
+            self._to_come(self._left)
 
     def _as_far(self, drawing: Drawing, error: QuorumError | None = None) -> Candidate:
         """Return a candidate that didn't come to its end.

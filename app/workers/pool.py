@@ -61,6 +61,10 @@ class Pool:
         """Whether any worker, up or not, is known to serve `model`."""
         return any(model in worker.models for worker in self.workers)
 
+    def capacity(self, model: str | None = None) -> int:
+        """Return how many candidates the workers that serve `model` now may draw at once; None: all workers."""
+        return sum(worker.limit for worker in self.workers if worker.up and (model is None or model in worker.models))
+
     def pick(self, model: str) -> Worker:
         """Return the worker for the next candidates of `model`: of those that serve it, the least busy.
 

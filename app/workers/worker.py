@@ -51,7 +51,8 @@ class Props(msgspec.Struct):
 class Worker:
     """One OpenAI-compatible server.
 
-    `slots` is the largest `n` of a request, `problem` why it can't be used, `in_flight` how many candidates it draws.
+    `slots` is the largest `n` of a request, `max_in_flight` how many candidates a worker without slots may draw at
+    once, `problem` why it can't be used, `in_flight` how many candidates it draws.
     `unsaid` are its failed calls since the log last spoke of any, at `said_at` on the monotonic clock.
     """
 
@@ -60,6 +61,7 @@ class Worker:
     traits: Traits = OPENAI
     models: dict[str, ServedModel] = field(default_factory=dict[str, ServedModel])
     slots: int = 1
+    max_in_flight: int = 256
     up: bool = False
     problem: str | None = "not asked yet"
     in_flight: int = 0
@@ -81,6 +83,11 @@ class Worker:
     def width(self) -> int:
         """How many candidates one request may draw."""
         return self.slots if self.traits.batches else 1
+
+    @property
+    def limit(self) -> int:
+        """How many candidates the worker may draw at once."""
+        return self.slots if self.traits.batches else self.max_in_flight
 
     @property
     def completions_url(self) -> str:
