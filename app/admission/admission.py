@@ -136,12 +136,9 @@ class Admission:
     def _has_room(self, seat: Seat, now: float) -> bool:
         """Whether a request that comes now is let in at once: it fits, and there's nobody that it would overtake."""
         gate = seat.gate
-        if self._keeping or gate in self._crowded:
-            return False
-        if now - gate.counted < LOOK_S and self._fits(seat):
-            return True
-        self._count(gate, now)
-        return self._fits(seat)
+        if now - gate.counted >= LOOK_S or not self._fits(seat):
+            self._count(gate, now)
+        return not self._keeping and gate not in self._crowded and self._fits(seat)
 
     def _fits(self, seat: Seat) -> bool:
         return seat.gate.fits(seat.width) and self._fits_whole(seat)

@@ -61,8 +61,8 @@ class Line(Generic[W]):
         return sum(level.units for level in self._levels[: priority + 1])
 
     def _age(self, now: float) -> None:
-        for higher, lower in pairwise(Priority):
+        for lower, higher in pairwise(reversed(Priority)):
             while (oldest := self._levels[lower].oldest) and now - oldest.joined >= AGING_S:
                 self.leave(oldest)
-                oldest.level, oldest.joined = higher, now
+                oldest.level, oldest.joined = higher, oldest.joined + AGING_S
                 self.join(oldest)
