@@ -20,6 +20,7 @@ from tests.stage import MODEL, QUESTION, Stage, staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from tests.scripted.actions import Action
     from tests.scripted.received import Received
@@ -190,7 +191,7 @@ def test_a_high_priority_goes_first_and_what_is_none_is_refused() -> None:
         stage.worker.upstream.script = noting
         with send(stage, "single"):
             stage.worker.wait_until(lambda upstream: upstream.in_flight == 1)
-            answers = []
+            answers: list[Future[int]] = []
             for waiting, priority in enumerate(("low", "normal", "high"), start=1):
                 answers.append(threads.submit(ask, priority))
                 wait_until_waiting(stage, waiting)
@@ -223,7 +224,7 @@ def test_keys_that_wait_take_turns() -> None:
         stage.worker.upstream.script = noting
         with send(stage, "single", KEYS[0]):
             stage.worker.wait_until(lambda upstream: upstream.in_flight == 1)
-            answers = []
+            answers: list[Future[int]] = []
             for waiting, key in enumerate([KEYS[0]] * 3 + [KEYS[1]] * 2, start=1):
                 answers.append(threads.submit(ask, key))
                 wait_until_waiting(stage, waiting)
