@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
+from app.admission.admission import Admission
 from app.answers.equivalence import Equivalence
 from app.api import catalogue, routes
 from app.api.auth import Gatekeeper
@@ -102,8 +103,11 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
     offload.warm()
     embedder = await stack.enter_async_context(WordLlamaEmbedder())
     await embedder.warm()
+    sandbox = await stack.enter_async_context(sandbox_of(settings.sandbox))
+    metrics = Metrics(workers, sandbox)
     engine = Engine(
         pool=pool,
+        admission=Admission(pool, metrics, **settings.admission.model_dump()),
         client=client,
         offload=offload,
         equivalence=Equivalence(offload),
@@ -111,14 +115,14 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         webhooks=await stack.enter_async_context(webhooks(settings)),
         prices=settings.prices,
         max_calls=settings.limits.max_calls,
-        sandbox=await stack.enter_async_context(sandbox_of(settings.sandbox)),
+        sandbox=sandbox,
     )
     return Service(
         catalogue=catalogue.listing(selector),
         desk=Desk(selector=selector, limits=settings.limits, pool=pool),
         engine=engine,
         gatekeeper=Gatekeeper(keys=[key.get_secret_value().encode() for key in settings.api_keys]),
-        metrics=Metrics(workers, engine.sandbox),
+        metrics=metrics,
         pool=pool,
         runs=MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes),
     )
@@ -135,7 +139,10 @@ async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worke
     """Return the configured workers or, where there is none, the embedded one, started."""
     if settings.workers:
         urls = [str(url).rstrip("/").removesuffix("/v1") for url in settings.workers]
-        return [Worker(id=f"w{number}", locate=lambda url=url: url) for number, url in enumerate(urls)]
+        most = settings.limits.max_in_flight_per_worker
+        return [
+            Worker(id=f"w{number}", locate=lambda url=url: url, max_in_flight=most) for number, url in enumerate(urls)
+        ]
     own = settings.embedded
     embedded = EmbeddedWorker(model_path=own.model, parallel=own.slots, context=own.context)
     await stack.enter_async_context(embedded)

@@ -69,6 +69,7 @@ class Run:
         assess: Callable[[Candidate, Ask], Awaitable[Candidate]],
         busy: Stopwatch,
         watcher: Watcher | None = None,
+        to_come: Callable[[int], None] | None = None,
     ) -> None:
         self.asked: list[Ask] = []
         self.calls = 0
@@ -85,6 +86,8 @@ class Run:
         self._purse = purse
         self._assess = assess
         self._watcher = watcher
+        self._to_come = to_come
+        self._left = job.strategy.draws
         self._drafter = Drafter(job)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()

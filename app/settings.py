@@ -63,7 +63,17 @@ class Limits(Section):
     max_candidates: int = Field(default=64, ge=1, le=1_024)
     max_calls: int = Field(default=2_048, ge=1)
     max_pad_tokens: int = Field(default=32_768, ge=0, le=1_000_000)
+    max_in_flight_per_worker: int = Field(default=256, ge=1)
     deadline_s: float = Field(default=600.0, gt=0.0, le=86_400.0)
+
+
+class Admission(Section):
+    """Who waits when the workers are full: candidates of all models at once, requests that wait a model, seconds."""
+
+    max_in_flight: int | None = Field(default=None, ge=1)
+    max_waiting: int = Field(default=1_024, ge=0)
+    max_wait_s: float | None = Field(default=None, gt=0.0)
+    no_worker_wait_s: float = Field(default=5.0, ge=0.0)
 
 
 class Timeouts(Section):
@@ -185,6 +195,7 @@ class Settings(BaseSettings):
     prices: dict[str, Price] = {}
 
     limits: Limits = Limits()
+    admission: Admission = Admission()
     timeouts: Timeouts = Timeouts()
     runs: Runs = Runs()
     sandbox: Sandbox = Sandbox()

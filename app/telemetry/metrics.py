@@ -47,6 +47,12 @@ class Metrics:
         self._copying = self._histogram("copy_ratio", "Mean copy ratio.", by_strategy, (0.0, *RATIOS))
         self._early_stops = self._counter("early_stops", "Runs ended early, by what ended them.", ("rule",))
         self._verdicts = self._counter("verdicts", "Verdicts by status.", ("verifier", "status"))
+        self._waiting = Gauge(
+            "quorum_queue_waiting", "Requests that wait for their turn.", ("model",), registry=self._registry
+        )
+        by_priority = ("model", "priority")
+        self._queueing = self._histogram("queue_seconds", "Time in the queue.", by_priority, (0.0, *SECONDS))
+        self._rejected = self._counter("rejected", "Requests turned away as overloaded.", ("model",))
         self._watch(workers)
         self._gauge("sandbox_running", "Programs that run in the sandbox.", lambda: sandbox.running)
         self._gauge("sandbox_waiting", "Programs that wait for their turn.", lambda: sandbox.waiting)
@@ -68,6 +74,18 @@ class Metrics:
     def failed(self, *, model: str | None, strategy: str | None, outcome: str) -> None:
         """Count a request that ended with the error code `outcome`; what isn't known to be a model is not a label."""
         self._child(self._requests, model or UNKNOWN, strategy or UNKNOWN, outcome).inc()
+
+    def queue_is(self, model: str, waiting: int) -> None:
+        """Show how many requests wait for a model."""
+        self._waiting.labels(model).set(waiting)
+
+    def waited(self, model: str, priority: str, seconds: float) -> None:
+        """Count a request that has left the queue, or that didn't have to join it."""
+        self._child(self._queueing, model, priority).observe(seconds)
+
+    def rejected(self, model: str) -> None:
+        """Count a request that was turned away as there are too many."""
+        self._child(self._rejected, model).inc()
 
     def expose(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

@@ -70,6 +70,7 @@ class Worker:
     traits: Traits = OPENAI
     models: dict[str, ServedModel] = field(default_factory=dict[str, ServedModel])
     slots: int = 1
+    max_in_flight: int = 256
     up: bool = False
     problem: str | None = NOT_ASKED
     draining: bool = False
@@ -109,6 +110,11 @@ class Worker:
     def width(self) -> int:
         """How many candidates one request may draw."""
         return self.slots if self.traits.batches else 1
+
+    @property
+    def limit(self) -> int:
+        """How many candidates the worker may draw at once."""
+        return self.slots if self.traits.batches else self.max_in_flight
 
     @property
     def completions_url(self) -> str:

@@ -9,6 +9,7 @@ import pytest
 from app.errors import WorkerStalledError
 from app.workers.load import Load
 from app.workers.pool import Pool
+from app.workers.traits import LLAMA_CPP
 from app.workers.worker import ServedModel, Worker
 
 if TYPE_CHECKING:
@@ -44,3 +45,15 @@ def test_a_probe_that_is_kept_waiting_takes_down_only_a_worker_that_sends_us_not
             assert worker.up == stays
 
     asyncio.run(scenario())
+
+
+def test_capacity_is_what_the_workers_that_are_up_and_serve_the_model_take() -> None:
+    served = {"m": ServedModel(id="m")}
+    workers = [
+        Worker(id="a", locate=str, models=served, up=True, max_in_flight=10),
+        Worker(id="b", locate=str, models=served, up=True, traits=LLAMA_CPP, slots=4),
+        Worker(id="c", locate=str, models=served, up=False, max_in_flight=100),
+        Worker(id="d", locate=str, models={"n": ServedModel(id="n")}, up=True, max_in_flight=1),
+    ]
+    pool = Pool(workers, Slow(), probe_s=60)
+    assert (pool.capacity("m"), pool.capacity("n"), pool.capacity("?"), pool.capacity()) == (14, 1, 0, 15)
