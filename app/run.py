@@ -55,7 +55,8 @@ class Run:
     `assess` is applied to every finished candidate, concurrently, before it comes out of `next`. `watcher` sees the
     text of a live job while it is generated. `first_back` is the time, by `perf_counter`, at which the first candidate
     came back, `wasted` what attempts have cost that no candidate came of; `busy` measures the time during which any
-    call of the job's model was under way.
+    call of the job's model was under way. `to_come` is told whenever a candidate has ended how many may still be drawn,
+    or be under way.
     """
 
     def __init__(
@@ -349,6 +350,7 @@ class Run:
         if drawing is None or drawing.winner or attempt.position(index) in attempt.unwanted:
             return
         drawing.winner = attempt
+        self._ended()
         self._homes[drawing.member.ask.chain] = self._home = attempt.worker
         for rival in drawing.attempts:
             if rival is not attempt:
@@ -357,7 +359,14 @@ class Run:
 
     def _fail(self, drawing: Drawing, attempt: Attempt | None, error: QuorumError) -> None:
         """Hand a candidate out that has failed of `error`."""
+        self._ended()
         self._deliver(self._as_far(drawing, attempt, error))
+
+    def _ended(self) -> None:
+        """Tell that a candidate is no longer under way."""
+        self._left -= 1
+        if self._to_come is not None:
+            self._to_come(self._left)
 
     def _as_far(self, drawing: Drawing, attempt: Attempt | None, error: QuorumError | None = None) -> Candidate:
         """Return a candidate that didn't come to its end."""

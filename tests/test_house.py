@@ -50,14 +50,17 @@ def test_every_declared_dependency_is_among_the_pins() -> None:
     groups = cast("dict[str, list[object]]", project["dependency-groups"])
     assert _names(declared) <= _versions("runtime").keys()
     assert _names(groups["build"]) <= _versions("build").keys()
-    assert _names([entry for group in groups.values() for entry in group]) <= _versions("dev").keys()
+    assert _names([*groups["build"], *groups["dev"]]) <= _versions("dev").keys()
+    assert _names(groups["vllm"]) <= _versions("vllm").keys()
 
 
-def test_ci_is_make_test() -> None:
-    assert _read(".ci/run").rstrip().endswith("exec make test </dev/null")
+def test_ci_is_make_test_and_then_the_tests_on_a_real_vllm() -> None:
+    assert _read(".ci/run").rstrip().endswith("make test </dev/null\nexec make test-vllm </dev/null")
 
 
-@pytest.mark.parametrize("script", [".ci/run", "deploy/install.sh", "deploy/lock.sh", "deploy/vllm/start.sh"])
+@pytest.mark.parametrize(
+    "script", [".ci/run", "deploy/install.sh", "deploy/lock.sh", "deploy/vllm/start.sh", "tests/vllm/install.sh"]
+)
 def test_scripts_can_be_executed_and_stop_at_the_first_error(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     assert re.search(r"^set -eu", _read(script), re.MULTILINE)

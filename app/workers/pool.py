@@ -72,9 +72,11 @@ class Pool:
         self._prober = Prober(client)
         self._probe_s = probe_s
         self._serving: dict[str, tuple[Worker, ...]] = {}
+        self._capacity: dict[str | None, int] = {}
         self._trials: Sequence[Worker] = ()
         self._suspected: set[Worker] = set()
         self._group: asyncio.TaskGroup | None = None
+        self._reindex()
 
     @asynccontextmanager
     async def watched(self) -> AsyncGenerator[None]:
@@ -105,6 +107,10 @@ class Pool:
     def knows(self, model: str) -> bool:
         """Whether any worker, up or not, is known to serve `model`."""
         return any(model in worker.models for worker in self.workers)
+
+    def capacity(self, model: str | None = None) -> int:
+        """Return how many candidates the workers that serve `model` now may draw at once; None: all workers."""
+        return self._capacity.get(model, 0) if model is None or model in self._serving else self._emergency(model)
 
     def pick(self, model: str, draw: Draw = ANY, *, prefer: Worker | None = None) -> Worker:
         """Return the worker for the next candidates of `model`.
@@ -162,6 +168,9 @@ class Pool:
             worker.up, worker.problem = False, "no connection to the worker"
             log.warning("worker down", worker=worker.id, url=worker.url, reason=worker.problem)
             self._reindex()
+
+    def _emergency(self, model: str) -> int:
+        return sum(worker.limit for worker in self._last_resort(model))
 
     def _nobody(self, model: str) -> NoWorkerError | ModelNotFoundError:
         """Return why nobody can serve `model`."""
@@ -227,6 +236,8 @@ class Pool:
                 for name in worker.models:
                     serving.setdefault(name, []).append(worker)
         self._serving = {name: tuple(workers) for name, workers in serving.items()}
+        self._capacity = {name: sum(worker.limit for worker in workers) for name, workers in serving.items()}
+        self._capacity[None] = sum(worker.limit for worker in self.workers if worker.serves)
         self._trials = [worker for worker in self.workers if worker.health.state is State.ON_TRIAL]
 
     async def _watch(self) -> None:
@@ -258,7 +269,7 @@ class Pool:
                 group.create_task(self._probe(worker))
 
     async def _probe(self, worker: Worker, timeout_s: float = PROBE_TIMEOUT_S) -> None:
-        before = worker.up, worker.models
+        before = worker.up, worker.models, worker.limit
         problem = await self._prober.problem(worker, timeout_s)
         worker.up = problem is None
         if problem != worker.problem:
@@ -269,5 +280,5 @@ class Pool:
         if worker.up and worker.problem not in {None, NOT_ASKED} and worker.health.state is State.IN_SERVICE:
             worker.health.start(time.monotonic())
         worker.problem = problem
-        if before != (worker.up, worker.models):
+        if before != (worker.up, worker.models, worker.limit):
             self._reindex()

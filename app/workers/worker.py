@@ -15,7 +15,6 @@ from app.workers.traits import BY_OWNER, OPENAI, Traits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-UNLIMITED = 1 << 30
 NOT_ASKED = "not asked yet"
 
 
@@ -56,8 +55,8 @@ class Props(msgspec.Struct):
 class Worker:
     """One OpenAI-compatible server.
 
-    `limit` is how many candidates it draws at once at most, None where nobody said; `slots` the largest `n` of a
-    request. `up`: it answers, else `problem` says why it can't be used; `draining`: it gets no new candidates, and goes
+    `slots` is the largest `n` of a request, `max_in_flight` how many candidates a worker without slots may draw at
+    once. `up`: it answers, else `problem` says why it can't be used; `draining`: it gets no new candidates, and goes
     when it has drawn its last. `warmth` is the share of its usual load that it should get, 0..1, less than 1 for a
     while after it has come back. `unsaid` are its failed calls since the log last spoke of any, at `said_at` on the
     monotonic clock.
@@ -66,7 +65,6 @@ class Worker:
     id: str
     locate: Callable[[], str]
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    limit: int | None = None
     traits: Traits = OPENAI
     models: dict[str, ServedModel] = field(default_factory=dict[str, ServedModel])
     slots: int = 1
@@ -99,7 +97,7 @@ class Worker:
     @property
     def room(self) -> int:
         """How many more candidates it may draw at once."""
-        return (UNLIMITED if self.limit is None else self.limit) - self.load.in_flight
+        return self.limit - self.load.in_flight
 
     @property
     def url(self) -> str:

@@ -55,5 +55,5 @@ def test_capacity_is_what_the_workers_that_are_up_and_serve_the_model_take() -> 
         Worker(id="c", locate=str, models=served, up=False, max_in_flight=100),
         Worker(id="d", locate=str, models={"n": ServedModel(id="n")}, up=True, max_in_flight=1),
     ]
-    pool = Pool(workers, Slow(), probe_s=60)
+    pool = Pool(workers, Slow(workers[0], 0), probe_s=60)
     assert (pool.capacity("m"), pool.capacity("n"), pool.capacity("?"), pool.capacity()) == (14, 1, 0, 15)
