@@ -98,7 +98,7 @@ class Pool:
     @property
     def ready(self) -> bool:
         """Whether at least one worker can serve."""
-        return any(worker.up and not worker.draining for worker in self.workers)
+        return any(worker.open for worker in self.workers)
 
     def models(self) -> dict[str, ServedModel]:
         """Return what the workers that are up serve, by name."""
@@ -182,13 +182,13 @@ class Pool:
 
     def _last_resort(self, model: str) -> tuple[Worker, ...]:
         """Return the workers that are ejected or on trial, yet answer: better than none at all."""
-        return tuple(worker for worker in self.workers if worker.up and not worker.draining and model in worker.models)
+        return tuple(worker for worker in self.workers if worker.open and model in worker.models)
 
     def _on_trial(self, model: str) -> Worker | None:
         """Return a worker whose trial is to begin with this call; it is begun."""
         for worker in self._trials:
             health = worker.health
-            if not health.trying and worker.up and not worker.draining and model in worker.models:
+            if not health.trying and worker.open and model in worker.models:
                 health.trying = True
                 return worker
         return None

@@ -56,8 +56,8 @@ class Worker:
     """One OpenAI-compatible server.
 
     `slots` is the largest `n` of a request, `max_in_flight` how many candidates a worker without slots may draw at
-    once. `up`: it answers, else `problem` says why it can't be used; `draining`: it gets no new candidates, and goes
-    when it has drawn its last. `warmth` is the share of its usual load that it should get, 0..1, less than 1 for a
+    once. `up`: it answers, else `problem` says why it can't be used; `draining`: it gets no new candidates, by
+    an operator's word; `dismissed`: nor does it, as no source names it any more, and it goes when it has drawn its last. `warmth` is the share of its usual load that it should get, 0..1, less than 1 for a
     while after it has come back. `unsaid` are its failed calls since the log last spoke of any, at `said_at` on the
     monotonic clock.
     """
@@ -72,6 +72,7 @@ class Worker:
     up: bool = False
     problem: str | None = NOT_ASKED
     draining: bool = False
+    dismissed: bool = False
     load: Load = field(default_factory=Load)
     health: Health = field(default_factory=Health)
     warmth: float = 1.0
@@ -87,7 +88,12 @@ class Worker:
     @property
     def serves(self) -> bool:
         """Whether it may be given candidates."""
-        return self.up and not self.draining and self.health.state is State.IN_SERVICE
+        return self.open and self.health.state is State.IN_SERVICE
+
+    @property
+    def open(self) -> bool:
+        """Whether it answers and isn't on its way out."""
+        return self.up and not self.draining and not self.dismissed
 
     @property
     def reachable(self) -> bool:
