@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 CONNECT_S = 2.0
 ANSWER_S = 2.0
 SCHEMES = ("redis://", "rediss://", "unix://")
+REFUSED = "this is no address of a Redis; write redis://HOST:PORT/NUMBER, rediss:// for TLS, or unix:///PATH"
 
 
 def connect(url: str) -> Redis:
@@ -17,6 +19,10 @@ def connect(url: str) -> Redis:
     A question fails with redis' `RedisError`, within `CONNECT_S` and `ANSWER_S` seconds; whoever asks knows best when
     to ask again. Raises ValueError, which doesn't repeat the URL, where that is none of Redis: it may hold a password.
     """
+    from redis.asyncio import Redis  # noqa: PLC0415 - takes a fifth of a second, which few have a use for
+    from redis.asyncio.retry import Retry  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+
     try:
         return Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - its keywords have no types
             checked_url(url),
@@ -26,9 +32,6 @@ def connect(url: str) -> Redis:
         )
     except ValueError:
         raise ValueError(REFUSED) from None
-
-
-REFUSED = "this is no address of a Redis; write redis://HOST:PORT/NUMBER, rediss:// for TLS, or unix:///PATH"
 
 
 def checked_url(url: str) -> str:

@@ -17,6 +17,16 @@ MAX_LABELS = 16
 MAX_LABEL_CHARS = 64
 MAX_URL_CHARS = 2_048
 
+
+def check_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels; raises ValueError where there are too many, or one is empty or long."""
+    if len(labels) > MAX_LABELS:
+        raise ValueError(f"a worker has at most {MAX_LABELS} labels")
+    if not all(1 <= len(text) <= MAX_LABEL_CHARS for pair in labels.items() for text in pair):
+        raise ValueError(f"a worker's labels have 1 to {MAX_LABEL_CHARS} characters, and so have their values")
+    return dict(labels)
+
+
 LabelText = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_CHARS)]
 
 

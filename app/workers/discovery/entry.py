@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from app.workers.discovery.address import address
 from app.workers.discovery.base import Announced
@@ -24,10 +23,14 @@ class Entry(Announced, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, worker: Announced, *, models: tuple[str, ...], lease_s: float) -> Entry:
-        """Return the entry of a worker. Raises ValueError where its address, or its size, would not be accepted."""
-        entry = cls(**{**asdict(worker), "url": address(worker.url)}, models=models, lease_s=lease_s)
-        decode(encode(entry))
-        return entry
+        """Return the entry of a worker; without the models, which are for people to read, where they are too many.
+
+        Raises ValueError where no reader would accept it.
+        """
+        entry = cls(**asdict(worker), models=models, lease_s=lease_s)
+        if len(encode(entry)) > MAX_ENTRY_BYTES:
+            entry = replace(entry, models=())
+        return decode(encode(entry))
 
     @property
     def worker(self) -> Announced:
@@ -48,33 +51,4 @@ def decode(value: bytes) -> Entry:
     if len(value) > MAX_ENTRY_BYTES:
         raise ValueError(f"it is longer than {MAX_ENTRY_BYTES} bytes")
     entry = _decoder.decode(value)  # its errors are ValueErrors
-    return msgspec.structs.replace(entry, url=address(entry.url))
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The registry's keys, under a prefix by which several installations share a Redis.
-
-    `index` is the set of all ids, a worker's id its URL; `since` changes when Redis has lost what it knew.
-    """
-
-    prefix: str
-
-    @property
-    def index(self) -> str:
-        """The set of ids."""
-        return f"{self.prefix}:workers"
-
-    @property
-    def since(self) -> str:
-        """A random text that the first reader leaves there."""
-        return f"{self.prefix}:workers:since"
-
-    @property
-    def entries(self) -> str:
-        """What stands before an id in the key of its entry."""
-        return f"{self.prefix}:worker:"
-
-    def entry(self, id_: str) -> str:
-        """Return the key of a worker's entry."""
-        return self.entries + id_
+    return replace(entry, url=address(entry.url))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self
 import structlog
 from redis.exceptions import RedisError
 
-from app.workers.discovery.entry import Entry, Keys, encode
+from app.workers.discovery.entry import Entry, encode
+from app.workers.discovery.keys import DEFAULT_PREFIX, Keys
 from app.workers.discovery.standing import Standing
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Lease:
         seconds: float = DEFAULT_LEASE_S,
         *,
         models: Iterable[str] = (),
-        prefix: str = "quorum",
+        prefix: str = DEFAULT_PREFIX,
     ) -> None:
         entry = Entry.of(announced, models=tuple(models), lease_s=seconds)
         self.standing = Standing("registry")

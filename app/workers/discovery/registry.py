@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 import structlog
 from redis.exceptions import RedisError
 
-from app.workers.discovery.entry import MAX_ENTRY_BYTES, Entry, Keys, decode
+from app.workers.discovery.entry import MAX_ENTRY_BYTES, Entry, decode
+from app.workers.discovery.keys import DEFAULT_PREFIX, Keys
 from app.workers.discovery.standing import Standing
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Registry:
     registered again.
     """
 
-    def __init__(self, redis: Redis, *, prefix: str = "quorum", every_s: float = 1.0) -> None:
+    def __init__(self, redis: Redis, *, prefix: str = DEFAULT_PREFIX, every_s: float = 1.0) -> None:
         self.name = "registry"
         self.standing = Standing(self.name)
         self._keys = Keys(prefix)
@@ -108,10 +109,18 @@ class Registry:
         for raw, value in zip(pairs[::2], pairs[1::2], strict=True):
             id_ = raw.decode(errors="replace")
             try:
-                yield id_, decode(value)
+                yield id_, entry_of(id_, value)
             except ValueError as error:
                 skipped[id_] = value
                 if self._skipped.get(id_) != value:
                     reason = str(error)[:MAX_COMPLAINT_CHARS]
                     log.warning("registered worker skipped", id=id_[:MAX_COMPLAINT_CHARS], reason=reason)
         self._skipped = skipped
+
+
+def entry_of(id_: str, value: bytes) -> Entry:
+    """Read an entry; raises ValueError where it is none, or that of another worker."""
+    entry = decode(value)
+    if entry.url != id_:
+        raise ValueError("it is for another address than its key")
+    return entry

@@ -1,0 +1,93 @@
+"""vLLM's processes: a group of their own, none of which outlives `quorum worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncGenerator, Sequence
+
+GRACE_S = 10.0
+"""Seconds beyond its own shutdown time-out that vLLM has to be gone."""
+
+
+class Vllm:
+    """A running vLLM. `patience_s` is how long it may take to end once it is told to."""
+
+    def __init__(self, process: Process, *, patience_s: float) -> None:
+        self._process = process
+        self._patience_s = patience_s
+
+    @property
+    def pid(self) -> int:
+        """The API server's process, which leads the group."""
+        return self._process.pid
+
+    async def ended(self) -> int:
+        """Wait for the API server's end; return its status as a shell tells it: 128 and the signal's number."""
+        status = await self._process.wait()
+        return status if status >= 0 else 128 - status
+
+    async def stop(self, hurry: asyncio.Event) -> bool:
+        """Tell it to end; wait until it has, its patience is used up or `hurry` is set; whether it ended by itself.
+
+        Only the API server is told, as engines that get the signal, too, drop the requests that it waits for.
+        """
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        async with asyncio.TaskGroup() as group:
+            waits = {group.create_task(self._process.wait()), group.create_task(hurry.wait())}
+            done, _ = await asyncio.wait(waits, timeout=self._patience_s, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+        return bool(done) and not hurry.is_set()
+
+    async def kill(self) -> None:
+        """End all of the group at once; vLLM's engines outlive an API server that died."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        await self._process.wait()
+
+
+@asynccontextmanager
+async def started(command: Sequence[str], *, shutdown_timeout_s: float) -> AsyncGenerator[Vllm]:
+    """Run vLLM while the context lasts; what is left of it then is killed. Its output goes where ours goes.
+
+    Raises OSError where the command can't be run.
+    """
+    patience_s = shutdown_timeout_s + GRACE_S
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True)
+    vllm = Vllm(process, patience_s=patience_s)
+    try:
+        async with last_will(vllm.pid, patience_s=patience_s):
+            try:
+                yield vllm
+            finally:
+                await vllm.kill()
+    finally:
+        await vllm.kill()
+
+
+@asynccontextmanager
+async def last_will(group: int, *, patience_s: float) -> AsyncGenerator[None]:
+    """Have a process end the group should this one be killed; see `last_will.py`."""
+    script = str(Path(__file__).with_name("last_will.py"))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", script, str(group), str(patience_s)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
