@@ -43,7 +43,7 @@ return read
 """
 """Everything in one question, so that an id whose entry has ended is removed with nobody registering in between.
 
-KEYS: index, since. ARGV: a text for `since`, what stands before an entry's id, bytes of an entry less one, most ids.
+KEYS: index, since. ARGV: a new text for `since`, what stands before an entry's id, bytes of an entry less one, most ids.
 What is read: the text that `since` holds, then id and value of each entry.
 """
 
@@ -64,7 +64,6 @@ class Registry:
         self._keys = Keys(prefix)
         self._read = redis.register_script(READ)
         self._every_s = every_s
-        self._mark = uuid.uuid4().hex
         self._since: bytes | None = None
         self._entries: dict[str, Entry] = {}
         self._stands_until: dict[str, float] = {}
@@ -82,7 +81,7 @@ class Registry:
             await asyncio.sleep(self._every_s)
 
     async def _look(self) -> None:
-        arguments = [self._mark, self._keys.entries, MAX_ENTRY_BYTES, MAX_WORKERS]
+        arguments = [uuid.uuid4().hex, self._keys.entries, MAX_ENTRY_BYTES, MAX_WORKERS]
         try:
             answer = await self._read(keys=[self._keys.index, self._keys.since], args=arguments)
         except (RedisError, OSError) as error:
