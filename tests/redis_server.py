@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from redis import Redis
@@ -54,6 +54,15 @@ class RedisServer:
         """Let it go on."""
         assert self._process
         self._process.send_signal(signal.SIGCONT)
+
+    def forget(self) -> None:
+        """Let it lose all that it knows."""
+        self.client.flushall()  # pyright: ignore[reportUnknownMemberType] - redis' own
+
+    def keys(self, pattern: str) -> list[str]:
+        """Return the keys that there are."""
+        found = cast("list[bytes]", self.client.keys(pattern))  # pyright: ignore[reportUnknownMemberType]
+        return sorted(key.decode() for key in found)
 
     def _answers(self) -> bool:
         try:

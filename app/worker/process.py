@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncGenerator, Sequence
 
-GRACE_S = 10.0
-"""Seconds beyond its own shutdown time-out that vLLM has to be gone."""
-
 
 class Vllm:
     """A running vLLM. `patience_s` is how long it may take to end once it is told to."""
@@ -57,12 +54,12 @@ class Vllm:
 
 
 @asynccontextmanager
-async def started(command: Sequence[str], *, shutdown_timeout_s: float) -> AsyncGenerator[Vllm]:
+async def started(command: Sequence[str], *, patience_s: float) -> AsyncGenerator[Vllm]:
     """Run vLLM while the context lasts; what is left of it then is killed. Its output goes where ours goes.
 
-    Raises OSError where the command can't be run.
+    Should this process be killed, vLLM is told to end, and killed `patience_s` seconds later. Raises OSError where the
+    command can't be run.
     """
-    patience_s = shutdown_timeout_s + GRACE_S
     process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True)
     vllm = Vllm(process, patience_s=patience_s)
     try:

@@ -28,11 +28,15 @@ log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythm:
-    """How often vLLM is asked how it is: every `every_s`; after `failures` bad answers in a row it hangs."""
+    """How often vLLM is asked how it is: every `every_s`; after `failures` bad answers in a row it hangs.
+
+    `grace_s` is how long, beyond its own shutdown time-out, it may take to end.
+    """
 
     every_s: float = 2.0
     timeout_s: float = 5.0
     failures: int = 3
+    grace_s: float = 10.0
 
 
 class Supervisor:
@@ -52,7 +56,8 @@ class Supervisor:
         """Run until vLLM ends or a signal comes; return the status for this process to exit with."""
         plan = self._plan
         with asked_to_end() as asked:
-            async with started(plan.command, shutdown_timeout_s=plan.shutdown_timeout_s) as vllm:
+            patience_s = plan.shutdown_timeout_s + self._rhythm.grace_s
+            async with started(plan.command, patience_s=patience_s) as vllm:
                 log.info("vLLM starts", pid=vllm.pid, model=plan.model, url=plan.own_url)
                 status = await self._while_announced(vllm, asked)
                 return await self._stop(vllm, asked) if status is None else status

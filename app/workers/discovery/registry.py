@@ -43,7 +43,7 @@ return read
 """
 """Everything in one question, so that an id whose entry has ended is removed with nobody registering in between.
 
-KEYS: index, since. ARGV: a new text for `since`, what stands before an entry's id, bytes of an entry less one, most ids.
+KEYS: index, since. ARGV: a new text for `since`, what stands before an entry's id, most bytes of an entry, most ids.
 What is read: the text that `since` holds, then id and value of each entry.
 """
 

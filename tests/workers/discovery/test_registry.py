@@ -44,8 +44,7 @@ async def connected(server: RedisServer) -> AsyncGenerator[Redis]:
 
 def written(server: RedisServer) -> dict[str, bytes]:
     """Return the entries in Redis by their keys."""
-    keys = cast("list[bytes]", server.client.keys("quorum:worker:*"))
-    return {key.decode(): cast("bytes", server.client.get(key)) for key in keys}
+    return {key: cast("bytes", server.client.get(key)) for key in server.keys("quorum:worker:*")}
 
 
 def put(server: RedisServer, id_: str, value: bytes) -> None:
@@ -72,7 +71,7 @@ def test_an_entry_says_what_is_served_and_ends_by_redis_clock(redis_server: Redi
         async with connected(redis_server) as redis, Lease(redis, A, LONG_S, models=["m"]):
             ((key, value),) = written(redis_server).items()
             assert json.loads(value) == {**msgspec.to_builtins(A), "models": ["m"], "lease_s": LONG_S}
-            assert 0 < cast("int", redis_server.client.pttl(key)) <= LONG_S * 1_000
+            assert 0 < redis_server.client.pttl(key) <= LONG_S * 1_000
 
     asyncio.run(scenario())
 
@@ -80,7 +79,7 @@ def test_an_entry_says_what_is_served_and_ends_by_redis_clock(redis_server: Redi
 def test_a_lease_is_renewed(redis_server: RedisServer) -> None:
     async def scenario() -> None:
         async with connected(redis_server) as redis, Lease(redis, A, SHORT_S):
-            redis_server.client.flushall()
+            redis_server.forget()
             await until(lambda: bool(written(redis_server)))
             assert redis_server.client.smembers("quorum:workers") == {A.url.encode()}
 
@@ -153,7 +152,7 @@ def test_a_redis_that_forgot_everything_costs_no_worker_that_registers_again(red
     async def scenario() -> None:
         async with connected(redis_server) as redis, Lease(redis, A, 3.0), Lease(redis, B, LONG_S):
             async with watching(eager(redis)) as watched:
-                redis_server.client.flushall()
+                redis_server.forget()
                 await until(lambda: redis_server.client.scard("quorum:workers") == 1)
                 await watched.until(lambda it: it.said[-1] == (A, B))
             assert watched.said == [(A, B)]
@@ -166,7 +165,7 @@ def test_one_that_does_not_register_again_is_forgotten_after_its_lease(redis_ser
         async with connected(redis_server) as redis, watching(eager(redis)) as watched:
             put(redis_server, B.url, msgspec.json.encode({"url": B.url, "lease_s": SHORT_S}))
             await watched.until(lambda it: it.said[-1] == (B,))
-            redis_server.client.flushall()
+            redis_server.forget()
             await watched.until(lambda it: it.said[-1] == ())
 
     asyncio.run(scenario())
@@ -177,7 +176,7 @@ def test_one_that_registered_again_and_leaves_is_forgotten_at_once(redis_server:
         async with connected(redis_server) as redis, watching(eager(redis)) as watched:
             async with Lease(redis, A, LONG_S):
                 await watched.until(lambda it: it.said[-1] == (A,))
-                redis_server.client.flushall()
+                redis_server.forget()
                 await until(lambda: bool(redis_server.client.exists("quorum:workers:since")))
             async with Lease(redis, A, LONG_S), Lease(redis, B, LONG_S):
                 await watched.until(lambda it: it.said[-1] == (A, B))
