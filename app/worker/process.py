@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncGenerator, Sequence
+
+
+BURIAL_S = 5.0
+"""Seconds to wait for killed processes to be gone; where no init buries them, they never are."""
+
+LOOK_S = 0.05
 
 
 class Vllm:
@@ -47,10 +54,23 @@ class Vllm:
         return bool(done) and not hurry.is_set()
 
     async def kill(self) -> None:
-        """End all of the group at once; vLLM's engines outlive an API server that died."""
+        """End all of the group at once, and wait until it is gone, so that its memory is free for the next.
+
+        vLLM's engines outlive an API server that died.
+        """
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         await self._process.wait()
+        give_up = time.monotonic() + BURIAL_S
+        while self._is_anybody_left() and time.monotonic() < give_up:  # noqa: ASYNC110 - the kernel sets no event
+            await asyncio.sleep(LOOK_S)
+
+    def _is_anybody_left(self) -> bool:
+        try:
+            os.killpg(self.pid, 0)
+        except (ProcessLookupError, PermissionError):  # the latter is macOS' word for processes that are dead
+            return False
+        return True
 
 
 @asynccontextmanager
@@ -64,10 +84,7 @@ async def started(command: Sequence[str], *, patience_s: float) -> AsyncGenerato
     vllm = Vllm(process, patience_s=patience_s)
     try:
         async with last_will(vllm.pid, patience_s=patience_s):
-            try:
-                yield vllm
-            finally:
-                await vllm.kill()
+            yield vllm
     finally:
         await vllm.kill()
 

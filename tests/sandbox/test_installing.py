@@ -14,7 +14,7 @@ MARK = "{ cat -- %s && pwd && python3 --version; } | cksum >.venv/%s"
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone in which all is installed already, and a PATH, `bin`, on which there is no bubblewrap, no Redis and no apt."""
+    """A clone in which all is installed already, and a PATH, `bin`, without apt and what it would install."""
     (tmp_path / "bin").mkdir()
     for name in NEEDED:
         found = shutil.which(name)
