@@ -33,7 +33,7 @@ async def sources_of(settings: Settings) -> AsyncGenerator[list[Source]]:
 
 
 def names(discovery: Discovery) -> list[Source]:
-    """Return the sources that ask for a DNS name."""
+    """Return the sources that ask for a DNS name, one for each that is listed, however often."""
     return [
         Dns(
             str(url),
@@ -41,5 +41,5 @@ def names(discovery: Discovery) -> list[Source]:
             timeout_s=discovery.dns_timeout_s,
             forget_s=discovery.dns_forget_s,
         )
-        for url in discovery.dns
+        for url in dict.fromkeys(discovery.dns)
     ]

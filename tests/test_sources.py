@@ -34,7 +34,7 @@ def test_every_source_that_is_configured_is_there(redis_server: RedisServer) -> 
     settings = Settings.model_validate(
         {
             "workers": ["http://10.0.0.7:8000/v1", {"url": "http://10.0.0.8:8000", "name": "b"}],
-            "discovery": {"dns": ["http://127.0.0.1:8000"]},
+            "discovery": {"dns": ["http://127.0.0.1:8000", "http://127.0.0.1:8000/"]},
             "redis_url": redis_server.url,
             "redis_prefix": "p",
         }
@@ -51,7 +51,7 @@ def test_every_source_that_is_configured_is_there(redis_server: RedisServer) -> 
 
     assert asyncio.run(scenario()) == {
         "urls": (Announced(url="http://10.0.0.7:8000"), Announced(url="http://10.0.0.8:8000", name="b")),
-        "dns:127.0.0.1": (Announced(url="http://127.0.0.1:8000", name="127.0.0.1:8000"),),
+        "dns:127.0.0.1:8000": (Announced(url="http://127.0.0.1:8000", name="127.0.0.1:8000"),),
         "registry": (registered,),
     }
 

@@ -77,10 +77,14 @@ class Vllm:
 async def started(command: Sequence[str], *, patience_s: float) -> AsyncGenerator[Vllm]:
     """Run vLLM while the context lasts; what is left of it then is killed. Its output goes where ours goes.
 
-    Should this process be killed, vLLM is told to end, and killed `patience_s` seconds later. Raises OSError where the
-    command can't be run.
+    Its environment is ours without what is meant for Quorum: a Redis' password is none of its business. Should this
+    process be killed, vLLM is told to end, and killed `patience_s` seconds later. Raises OSError where the command
+    can't be run.
     """
-    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("QUORUM_")}
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, env=environment
+    )
     vllm = Vllm(process, patience_s=patience_s)
     try:
         async with last_will(vllm.pid, patience_s=patience_s):

@@ -39,7 +39,7 @@ class Dns:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = urlsplit(address(url))
-        self.name = f"dns:{parts.hostname}"
+        self.name = f"dns:{parts.netloc}"
         self.standing = Standing(self.name)
         self._port = parts.port or HTTP_PORT
         self._path = parts.path

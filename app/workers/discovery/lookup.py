@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 NO_ADDRESS = frozenset({socket.EAI_NONAME, socket.EAI_NODATA})
 """Codes that say: there is such a domain, or none, but no address. All others say that nobody could tell."""
 
-Resolve = "Callable[[str], Sequence[str]]"
-
 
 class UnansweredError(Exception):
     """Nobody could tell."""

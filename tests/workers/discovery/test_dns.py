@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.workers.discovery.dns import Dns
+from app.workers.discovery.lookup import resolve
 from tests.workers.discovery.watching import until, watching
 
 if TYPE_CHECKING:
@@ -18,20 +19,18 @@ if TYPE_CHECKING:
 SOON = 0.001
 UNKNOWN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
-Answer = "Sequence[str] | Exception"
-
 
 def resolver(*answers: Sequence[str] | Exception) -> Callable[[str], Sequence[str]]:
     """Return a resolver that gives one answer after the other, the last one for ever."""
     coming = chain(answers, repeat(answers[-1]))
 
-    def resolve(_host: str) -> Sequence[str]:
+    def answer_next(_host: str) -> Sequence[str]:
         answer = next(coming)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    return resolve
+    return answer_next
 
 
 def test_every_address_of_the_name_is_a_worker_at_its_port() -> None:
@@ -72,7 +71,10 @@ def test_while_the_resolver_fails_what_it_said_stands_and_the_log_speaks_twice()
             ["http://10.0.0.2:1"],
         ]
         assert (dns.standing.failures, dns.standing.up) == (3, True)
-        assert [(line["event"], line["source"]) for line in logs] == [("source down", "dns:a"), ("source up", "dns:a")]
+        assert [(line["event"], line["source"]) for line in logs] == [
+            ("source down", "dns:a:1"),
+            ("source up", "dns:a:1"),
+        ]
 
     asyncio.run(scenario())
 
@@ -148,6 +150,23 @@ def test_an_event_loop_ends_while_a_resolver_hangs() -> None:
 
     asyncio.run(scenario())
     released.set()
+
+
+@pytest.mark.parametrize(
+    ("code", "tells"), [(socket.EAI_NONAME, True), (socket.EAI_NODATA, True), (socket.EAI_AGAIN, False)]
+)
+def test_a_name_without_addresses_is_told_from_one_that_nobody_can_look_up(
+    *, code: int, tells: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(code, "as the system words it")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    if tells:
+        assert resolve("a") == []
+    else:
+        with pytest.raises(OSError, match="as the system words it"):
+            resolve("a")
 
 
 @pytest.mark.parametrize(
