@@ -32,6 +32,13 @@ class Fate(StrEnum):
     VERIFIER = "verifier"
 
 
+class Waste(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens that no candidate came of: of an attempt that failed and was made anew, or that another one overtook."""
+
+    fate: Fate
+    usage: Usage
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one or more model calls, as the workers counted them. `cached` prompt tokens are part of `prompt`."""
 

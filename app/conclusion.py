@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that is over: what came back, what was cut off, why it ended, and when it began, by `perf_counter`."""
+    """A run that is over: what came back, what was cut off, why it ended, and for how many seconds it had waited."""
 
     run: Run
     side_calls: SideCalls
     board: Board
     cancelled: Sequence[Candidate]
     stopped_by: str | None
-    begun: float
+    queued_s: float
 
 
 def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, prices: Mapping[str, Price]) -> Outcome:
@@ -52,6 +52,7 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
         calls=ended.run.calls + ended.side_calls.calls,
         busy_s=ended.run.busy.seconds,
         side_calls=ended.side_calls.made,
+        wasted=ended.run.wasted,
     )
     return Outcome(
         job=job,
@@ -97,11 +98,10 @@ def _accepted(decision: Decision) -> bool:
 
 def _timing(job: Job, ended: Ended) -> Timing:
     total_s = perf_counter() - job.arrived
-    queue_s = ended.begun - job.arrived
     first_back = ended.run.first_back
     return Timing(
         total_ms=total_s * 1_000,
-        queue_ms=queue_s * 1_000,
+        queue_ms=ended.queued_s * 1_000,
         first_candidate_ms=None if first_back is None else (first_back - job.arrived) * 1_000,
-        gateway_ms=(total_s - ended.side_calls.upstream.seconds) * 1_000,
+        gateway_ms=(total_s - ended.queued_s - ended.side_calls.upstream.seconds) * 1_000,
     )

@@ -1,4 +1,4 @@
-"""A candidate while it is being drawn, and what it is once that has ended, well or not."""
+"""A candidate while it is being drawn, in one attempt or several, and what it is once that has ended, well or not."""
 
 from __future__ import annotations
 
@@ -7,35 +7,121 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.candidates import Candidate, Failure
+from app.candidates import Candidate, Failure, Reply, Usage
 from app.errors import QuorumError, WorkerStatusError
-from app.workers.completion import Completion
+from app.workers.call import Call
 
 if TYPE_CHECKING:
-    from app.bodies import Member
+    import asyncio
+    from collections.abc import Callable
+
+    from app.bodies import Draft, Member
+    from app.workers.call import Watcher
+    from app.workers.completion import Completion
+    from app.workers.stragglers import Behind
     from app.workers.worker import Worker
 
 
-class Drawing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a candidate that was asked for; `worker` is None while nobody has begun to draw it."""
+class Attempt:
+    """One request to a worker, for one candidate or several siblings; `app.workers.stragglers` follows it.
+
+    `unwanted` are the positions of those that have come to their end elsewhere. `slow`: it was far behind at some time.
+    """
+
+    def __init__(
+        self,
+        draft: Draft,
+        worker: Worker,
+        *,
+        model: str,
+        completed: Callable[[Attempt, int], None],
+        spent: Callable[[int], None],
+        behind: Callable[[Attempt, Behind], bool],
+        watcher: Callable[[Attempt], Watcher] | None,
+    ) -> None:
+        self.draft = draft
+        self.worker = worker
+        self.model = model
+        self.begun = perf_counter()
+        self.unwanted: set[int] = set()
+        self.slow = False
+        self.task: asyncio.Task[None] | None = None
+        self._completed = completed
+        self._spent = spent
+        self._behind = behind
+        self.call = Call(
+            width=len(draft.members),
+            completed=self._complete,
+            spent=self._spend,
+            watcher=watcher(self) if watcher else None,
+        )
+
+    @property
+    def prompt_tokens(self) -> int:
+        """How long its prompt is, at most."""
+        return self.draft.members[0].prompt_tokens
+
+    def position(self, index: int) -> int:
+        """Return the position of the candidate `index` among those that it draws."""
+        return next(at for at, member in enumerate(self.draft.members) if member.index == index)
+
+    def completion(self, index: int) -> Completion:
+        """Return what has come of the candidate `index` here."""
+        return self.call.completions[self.position(index)]
+
+    def unwant(self, index: int) -> None:
+        """Note that a candidate has ended elsewhere; the request is cancelled when it draws none that is wanted."""
+        self.unwanted.add(self.position(index))
+        if self.task is not None and self.call.open <= self.unwanted:
+            self.task.cancel()
+
+    def fell_behind(self, why: Behind) -> bool:
+        """Be told that it is far behind; return whether that is settled."""
+        self.slow = True
+        return self._behind(self, why)
+
+    def _complete(self, position: int) -> None:
+        self._completed(self, position)
+
+    def _spend(self, tokens: int) -> None:
+        self.worker.load.pieces += 1
+        self._spent(tokens)
+
+
+class Drawing(msgspec.Struct, kw_only=True):
+    """A candidate that was asked for.
+
+    `attempts` are under way, the first to be told of where the run ends before any has. `winner` is the one that came
+    to its end. `heard`: its text was handed on to the client, so that no other attempt can replace it. `moves` counts
+    the attempts that failed, `hedged` tells that one was added as another was slow.
+    """
 
     member: Member
-    worker: Worker | None = None
-    completion: Completion = msgspec.field(default_factory=Completion)
     started: float = msgspec.field(default_factory=perf_counter)
+    attempts: list[Attempt] = msgspec.field(default_factory=list["Attempt"])
+    winner: Attempt | None = None
+    heard: Attempt | None = None
+    moves: int = 0
+    hedged: bool = False
 
-    def candidate(self, error: QuorumError | None = None) -> Candidate:
-        """Return the candidate as far as it has got; with `error`, as failed of it."""
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt that counts."""
+        return self.winner or self.heard or (self.attempts[0] if self.attempts else None)
+
+    def candidate(self, attempt: Attempt | None, error: QuorumError | None = None) -> Candidate:
+        """Return the candidate as far as `attempt` has got, or none has; with `error`, as failed of it."""
+        completion = attempt.completion(self.member.index) if attempt else None
         return Candidate(
             index=self.member.index,
             round=self.member.ask.round,
             chain=self.member.ask.chain,
-            worker=self.worker.id if self.worker else None,
-            reply=self.completion.reply(),
-            finish_reason=self.completion.finish_reason,
-            usage=self.completion.spent(),
-            latency_ms=(perf_counter() - self.started) * 1_000 if self.worker else 0.0,
-            logprobs=tuple(bytes(entry) for entry in self.completion.logprobs),
+            worker=attempt.worker.id if attempt else None,
+            reply=completion.reply() if completion else Reply(),
+            finish_reason=completion.finish_reason if completion else None,
+            usage=completion.spent() if completion else Usage(),
+            latency_ms=(perf_counter() - self.started) * 1_000 if attempt else 0.0,
+            logprobs=tuple(bytes(entry) for entry in completion.logprobs) if completion else (),
             failure=_failure(error) if error else None,
         )
 

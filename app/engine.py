@@ -30,6 +30,8 @@ from app.verifiers.base import VerifierTools
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from app.admission.admission import Admission
+    from app.admission.seat import Seat
     from app.answers.equivalence import Equivalence
     from app.candidates import Decision
     from app.diversity.embedding import Embedder
@@ -58,6 +60,7 @@ class Engine:
     """
 
     pool: Pool
+    admission: Admission
     client: Client
     offload: Offload
     equivalence: Equivalence
@@ -74,30 +77,48 @@ class Engine:
         """
         self._check_extent(job)
         rooms(job, self.prices)
-        now, upstream = asyncio.get_running_loop().time(), Stopwatch()
+        await self._check_parts(job)
+
+    async def _check_parts(self, job: Job) -> None:
+        """Make sure that what the strategy's parts need is there; within the time that the job has."""
+        deadline, upstream = _in_seconds(_time_left(job)), Stopwatch()
         purse = Purse(job.strategy.budget, price=None, candidate_tokens=None)
-        models = self._side_calls(job, now + job.deadline_s, purse, upstream, Stopwatch(upstream))
-        await check_parts(job.strategy, self._assessor(job, models, until=now + job.deadline_s).tools)
+        models = self._side_calls(job, deadline, purse, upstream, Stopwatch(upstream))
+        await check_parts(job.strategy, self._assessor(job, models, until=deadline).tools)
 
     def _check_extent(self, job: Job) -> None:
-        self.pool.pick(job.model)
+        self.pool.check(job.model)
         check_calls(job, self.max_calls)
 
     async def execute(self, job: Job, observer: Observer) -> Outcome:
-        """Run the job to its answer.
+        """Run the job to its answer, once it is its turn.
 
         Raises the errors of `app.errors`: among them `DeadlineExceededError` and `AllCandidatesFailedError` where
-        too few candidates finished, `BudgetTooSmallError`, `InvalidStrategyError`, `ModelNotFoundError` and
-        `NoWorkerError`.
+        too few candidates finished, `BudgetTooSmallError`, `InvalidStrategyError`, `ModelNotFoundError`,
+        `NoWorkerError` and `OverloadedError`.
         """
         self._check_extent(job)
+        purse = self._purse(job)
+        await self._check_parts(job)
+        async with self._seat(job) as seat:
+            return await self._run(job, seat, purse, observer)
+
+    def _seat(self, job: Job) -> Seat:
+        """Return the job's place among those that draw candidates, which may have to be waited for."""
+        return self.admission.seat(
+            job.model,
+            width=job.strategy.width,
+            account=job.account,
+            priority=job.priority,
+            deadline=_in_seconds(_time_left(job)),
+        )
+
+    async def _run(self, job: Job, seat: Seat, purse: Purse, observer: Observer) -> Outcome:
+        """Draw, gather, decide, measure and conclude. Units of the seat go back as candidates end."""
         limit_s, out_of = self._limit(job)
-        deadline = asyncio.get_running_loop().time() + limit_s - (perf_counter() - job.arrived)
-        purse, upstream = self._purse(job), Stopwatch()
+        deadline, upstream = _in_seconds(limit_s), Stopwatch()
         models = self._side_calls(job, deadline, purse, upstream, busy := Stopwatch(upstream))
         assessor = self._assessor(job, models, until=deadline - min(VERIFYING_ENDS_S, limit_s / 10))
-        await check_parts(job.strategy, assessor.tools)
-        begun = perf_counter()
         async with Run(
             job,
             deadline=deadline,
@@ -107,6 +128,7 @@ class Engine:
             assess=assessor.examine,
             busy=busy,
             watcher=observer.generated if job.live else None,
+            to_come=seat.shrink,
         ) as run:
             board = Board(job, run.asked)
             gathering = Gathering(
@@ -114,6 +136,7 @@ class Engine:
             )
             stopped_by = await gathering.gather()
             cancelled = await run.stop()
+            seat.shrink(0)
             purse.gathered()
             decision = await self._decide(job, board, run, assessor, deadline) if board.pool else None
         if decision is None:
@@ -127,7 +150,7 @@ class Engine:
             board=board,
             cancelled=cancelled,
             stopped_by=stopped_by if cancelled or board.undrawn else None,
-            begun=begun,
+            queued_s=seat.waited_s,
         )
         return conclude(job, ended, decision, diversity, self.prices)
 
@@ -178,13 +201,14 @@ class Engine:
         )
 
     def _limit(self, job: Job) -> tuple[float, str]:
-        """Return after how many seconds the run must end, and what it is out of then: time, or money for the hour.
+        """Return in how many seconds the run must end, and what it is out of then: time, or money for the hour.
 
-        The models that are paid by the hour may all be busy the whole time.
+        The models that are paid by the hour may all be busy the whole time, but for that in the queue.
         """
         usd = job.strategy.budget.max_cost_usd
         paid_s = None if usd is None else seconds_for(usd, [self.prices.get(name) for name in models_of(job)])
-        return (job.deadline_s, DEADLINE) if paid_s is None else min((job.deadline_s, DEADLINE), (paid_s, BUDGET))
+        left = (_time_left(job), DEADLINE)
+        return left if paid_s is None else min(left, (paid_s, BUDGET))
 
     def _purse(self, job: Job) -> Purse:
         """Return the purse for the job's budget. Raises where it can't be kept, or not even one candidate fits.
@@ -208,3 +232,13 @@ class Engine:
             f"the budget doesn't allow for a single candidate{judged}; raise it or lower max_tokens",
             param="strategy.budget",
         )
+
+
+def _time_left(job: Job) -> float:
+    """Return the seconds from now to the job's deadline."""
+    return job.deadline_s - (perf_counter() - job.arrived)
+
+
+def _in_seconds(seconds: float) -> float:
+    """Return the event loop's time so many seconds from now."""
+    return asyncio.get_running_loop().time() + seconds

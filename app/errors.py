@@ -11,7 +11,8 @@
       ├─ WorkerRefusedError      the worker's own 4xx
       ├─ AllCandidatesFailedError    502 all_candidates_failed
       ├─ UnavailableError        503
-      │    └─ NoWorkerError          503 no_worker
+      │    ├─ NoWorkerError          503 no_worker
+      │    └─ OverloadedError        503 overloaded: too many requests wait for the model
       ├─ DeadlineExceededError   504 deadline_exceeded
       ├─ SandboxError            500 sandbox_failed: a program could not be run, whatever it is
       │    ├─ SandboxUnavailableError    there is nothing here that can isolate a program
@@ -133,6 +134,12 @@ class NoWorkerError(UnavailableError):
     """No worker can serve at the moment."""
 
     code = "no_worker"
+
+
+class OverloadedError(UnavailableError):
+    """Too many requests wait for the model, or this one has waited as long as it may."""
+
+    code = "overloaded"
 
 
 class DeadlineExceededError(QuorumError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.admission.priority import Priority
 from app.candidates import Ask, Question
 from app.verifiers.base import every
 
@@ -22,6 +23,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     `fields` are the request's other fields, handed to the worker as they came (`tools`, `top_k`, ...); `answers` is
     how many the caller wants back; `arrived` is when the request came in, by `perf_counter`, in seconds.
+    `account` is the number of the API key that the request is put down to, for fair shares of what there is.
     `live` asks for the text while it is generated, which only a strategy that doesn't choose can give.
     """
 
@@ -35,6 +37,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     answers: int = 1
     fields: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
     live: bool = False
+    account: int = 0
+    priority: Priority = Priority.NORMAL
 
     @property
     def question(self) -> Question:

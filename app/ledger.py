@@ -11,7 +11,7 @@ from app.candidates import Fate, Usage
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from app.candidates import Candidate
+    from app.candidates import Candidate, Waste
     from app.inquiry import SideCall
     from app.price import Price
 
@@ -21,8 +21,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
     `usage` is the sum over every call, `completion_by_fate` its completion tokens by fate. `beside` is the part of
     `usage` that is no candidate's, by model: what judges and reward models have cost, and aggregators but for a
-    candidate that they wrote, which has its own fate. `saved_estimate` is how many completion tokens stopping early
-    has spared, if what was not drawn to its end had been as long as the mean of what was.
+    candidate that they wrote, which has its own fate; `wasted` what calls cost that were made anew or overtaken.
+    `saved_estimate` is how many completion tokens stopping early has spared, if what was not drawn to its end had been
+    as long as the mean of what was.
     """
 
     usd: float | None
@@ -31,6 +32,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     saved_estimate: int
     calls: int
     beside: Mapping[str, Usage] = msgspec.field(default_factory=dict[str, Usage])
+    wasted: Sequence[Waste] = ()
 
 
 def account(
@@ -42,11 +44,12 @@ def account(
     calls: int,
     busy_s: float,
     side_calls: Sequence[SideCall] = (),
+    wasted: Sequence[Waste] = (),
 ) -> Cost:
     """Return the cost of a run whose candidates, drawn from `model` unless they name another, have their fates.
 
-    `undrawn` candidates were never asked for because the run ended early; `busy_s` is the time in seconds during
-    which any call of `model`, be it for a candidate or beside them, was under way.
+    `undrawn` candidates were never asked for because the run ended early; `busy_s` is the time in seconds during which
+    any call of `model`, be it for a candidate or beside them, was under way; `wasted` was drawn from `model`, too.
     """
     beside: dict[str, Usage] = {}
     for call in side_calls:
@@ -55,7 +58,10 @@ def account(
     for candidate in candidates:
         name = candidate.model or model
         spent[name] = spent.get(name, Usage()) + candidate.usage
+    spent[model] = sum((waste.usage for waste in wasted), spent[model])
     by_fate = dict.fromkeys(Fate, 0)
+    for waste in wasted:
+        by_fate[waste.fate] += waste.usage.completion
     for candidate in candidates:
         by_fate[candidate.fate or Fate.FAILED] += candidate.usage.completion
     by_fate[Fate.VERIFIER] += sum(usage.completion for usage in beside.values())
@@ -67,6 +73,7 @@ def account(
         saved_estimate=_saved(candidates, undrawn),
         calls=calls,
         beside=beside,
+        wasted=wasted,
     )
 
 

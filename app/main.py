@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
+from app.admission.admission import Admission
 from app.answers.equivalence import Equivalence
 from app.api import catalogue, routes
 from app.api.auth import Gatekeeper
@@ -28,10 +29,12 @@ from app.store.memory import MemoryRunStore
 from app.telemetry.metrics import Metrics
 from app.webhooks.allowed import AllowedHosts
 from app.webhooks.sender import AioHttpWebhooks
+from app.workers.balancing import POLICIES
 from app.workers.client import AioHttpClient
 from app.workers.cpus import usable_cpus
 from app.workers.embedded import EmbeddedWorker
 from app.workers.pool import Pool
+from app.workers.retries import Allowance
 from app.workers.worker import Worker
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
     from app.sandbox.base import Sandbox
     from app.settings import Sandbox as SandboxSettings
     from app.settings import Settings
+
+RETRIES_A_S = 1.0
+"""Retries a second beside the share of all calls, so that a quiet server may retry, too."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -83,14 +89,25 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
     key = settings.worker_api_key.get_secret_value() if settings.worker_api_key else None
     client = AioHttpClient(connect_s=timeouts.connect_s, idle_s=timeouts.idle_s, api_key=key)
     await stack.enter_async_context(client)
-    pool = Pool(workers, client, probe_s=timeouts.probe_s)
+    pool = Pool(
+        workers,
+        client,
+        probe_s=timeouts.probe_s,
+        policy=POLICIES[settings.balancing](),
+        rules=settings.health.rules(),
+        retries=Allowance(share=settings.retries.share, burst=settings.retries.burst, per_s=RETRIES_A_S),
+        hedges=Allowance(share=settings.hedges.share, burst=settings.hedges.burst),
+    )
     await stack.enter_async_context(pool.watched())
     offload = await stack.enter_async_context(Offload(preload=("math_verify", "app.verifiers")))
     offload.warm()
     embedder = await stack.enter_async_context(WordLlamaEmbedder())
     await embedder.warm()
+    sandbox = await stack.enter_async_context(sandbox_of(settings.sandbox))
+    metrics = Metrics(workers, sandbox)
     engine = Engine(
         pool=pool,
+        admission=Admission(pool, metrics, **settings.admission.model_dump()),
         client=client,
         offload=offload,
         equivalence=Equivalence(offload),
@@ -98,14 +115,14 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         webhooks=await stack.enter_async_context(webhooks(settings)),
         prices=settings.prices,
         max_calls=settings.limits.max_calls,
-        sandbox=await stack.enter_async_context(sandbox_of(settings.sandbox)),
+        sandbox=sandbox,
     )
     return Service(
         catalogue=catalogue.listing(selector),
         desk=Desk(selector=selector, limits=settings.limits, pool=pool),
         engine=engine,
         gatekeeper=Gatekeeper(keys=[key.get_secret_value().encode() for key in settings.api_keys]),
-        metrics=Metrics(workers, engine.sandbox),
+        metrics=metrics,
         pool=pool,
         runs=MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes),
     )
@@ -122,7 +139,10 @@ async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worke
     """Return the configured workers or, where there is none, the embedded one, started."""
     if settings.workers:
         urls = [worker.announced.url for worker in settings.workers]
-        return [Worker(id=f"w{number}", locate=lambda url=url: url) for number, url in enumerate(urls)]
+        most = settings.limits.max_in_flight_per_worker
+        return [
+            Worker(id=f"w{number}", locate=lambda url=url: url, max_in_flight=most) for number, url in enumerate(urls)
+        ]
     own = settings.embedded
     embedded = EmbeddedWorker(model_path=own.model, parallel=own.slots, context=own.context)
     await stack.enter_async_context(embedded)

@@ -62,7 +62,7 @@ class Purse:
         self._held = 0
         self._held_prompts = 0
         self._arrived = 0
-        self._done = Usage()
+        self._done: Usage = Usage()
 
     @property
     def overdrawn(self) -> bool:
@@ -115,6 +115,18 @@ class Purse:
         self._held -= 1
         self._held_prompts -= prompt_tokens
         self._done += usage if usage.prompt else replace(usage, prompt=prompt_tokens)
+
+    def renew(self, prompt_tokens: int, usage: Usage) -> bool:
+        """Put down what a candidate has cost in vain and set the same aside again; False where that doesn't fit.
+
+        Nothing is changed then.
+        """
+        before = self._held, self._held_prompts, self._done
+        self.release(prompt_tokens, usage)
+        if self.reserve(prompt_tokens):
+            return True
+        self._held, self._held_prompts, self._done = before
+        return False
 
     def set_aside(self, prompt_tokens: int, tokens: int, price: Price | None) -> bool:
         """Set aside what a call beside the candidates may cost by its model's `price`; False where that doesn't fit."""

@@ -34,6 +34,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
         self.socket = bind(host, port)
+        self._app = app
         config = uvicorn.Config(
             app,
             loop="uvloop",
@@ -73,7 +74,12 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Give requests their time to end; where that is cut short, cancel them, let them say so, and end in order."""
+        """Turn away those that wait in a queue, and give the others their time to end.
+
+        Where that is cut short, cancel them, let them say so, and end in order.
+        """
+        if service := getattr(self._app.state, "service", None):
+            service.stop()
         await super().shutdown(sockets)
         if self.force_exit:
             running = list(self.server_state.tasks)

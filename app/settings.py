@@ -34,9 +34,11 @@ from pydantic_settings import (
 from app.price import Price
 from app.redis_client import checked_url
 from app.webhooks.allowed import AllowedHosts
+from app.workers.balancing import PolicyName
 from app.workers.discovery.address import address
 from app.workers.discovery.base import MAX_LABELS, NAME_PATTERN, Announced, check_labels
 from app.workers.discovery.keys import DEFAULT_PREFIX, PREFIX_PATTERN
+from app.workers.health import HealthRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +67,17 @@ class Limits(Section):
     max_candidates: int = Field(default=64, ge=1, le=1_024)
     max_calls: int = Field(default=2_048, ge=1)
     max_pad_tokens: int = Field(default=32_768, ge=0, le=1_000_000)
+    max_in_flight_per_worker: int = Field(default=256, ge=1)
     deadline_s: float = Field(default=600.0, gt=0.0, le=86_400.0)
+
+
+class Admission(Section):
+    """Who waits when the workers are full: candidates of all models at once, requests that wait a model, seconds."""
+
+    max_in_flight: int | None = Field(default=None, ge=1)
+    max_waiting: int = Field(default=1_024, ge=0)
+    max_wait_s: float | None = Field(default=None, gt=0.0)
+    no_worker_wait_s: float = Field(default=5.0, ge=0.0)
 
 
 class Timeouts(Section):
@@ -123,6 +135,27 @@ class Discovery(Section):
             if url.scheme != "http":
                 raise ValueError("workers behind a DNS name are asked by their addresses, which TLS can't vouch for")
         return urls
+
+
+class Health(Section):
+    """When a worker is taken out of service, and how it comes back; `app.workers.health` has the rules."""
+
+    strikes: int = Field(default=5, ge=1)
+    backoff_s: float = Field(default=5.0, gt=0.0)
+    max_backoff_s: float = Field(default=300.0, gt=0.0)
+    slow_start_s: float = Field(default=15.0, ge=0.0)
+    max_ejected: float = Field(default=0.5, ge=0.0, le=1.0)
+
+    def rules(self) -> HealthRules:
+        """Return them as the pool takes them."""
+        return HealthRules(**self.model_dump())
+
+
+class Repeats(Section):
+    """How many calls may be made a second time: this `share` of all calls, and at most `burst` at once."""
+
+    share: float = Field(ge=0.0, le=1.0)
+    burst: float = Field(ge=0.0)
 
 
 class Embedded(Section):
@@ -209,11 +242,17 @@ class Settings(BaseSettings):
     redis_prefix: Annotated[str, Field(pattern=PREFIX_PATTERN)] = DEFAULT_PREFIX
     embedded: Embedded = Embedded()
 
+    balancing: PolicyName = "two_choices"
+    health: Health = Health()
+    retries: Repeats = Repeats(share=0.2, burst=100)
+    hedges: Repeats = Repeats(share=0.05, burst=20)
+
     default_strategy: str | dict[str, object] = "single"
     presets: dict[str, str | dict[str, object]] = {}
     prices: dict[str, Price] = {}
 
     limits: Limits = Limits()
+    admission: Admission = Admission()
     timeouts: Timeouts = Timeouts()
     runs: Runs = Runs()
     sandbox: Sandbox = Sandbox()

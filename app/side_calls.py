@@ -12,6 +12,7 @@ from app.candidates import Usage
 from app.errors import CandidateError, InquiryError, QuorumError, WorkerStatusError, WorkerUnreachableError
 from app.inquiry import Said, SideCall
 from app.tokens import TEMPLATE_TOKENS, prompt_tokens
+from app.workers.balancing.base import Draw
 from app.workers.call import Call
 from app.workers.wire import usage_of
 
@@ -86,7 +87,7 @@ class SideCalls:
 
     def check(self, model: str | None) -> None:
         """Make sure that a worker serves `model`. Raises `ModelNotFoundError` and `NoWorkerError`."""
-        self._pool.pick(model or self._model)
+        self._pool.check(model or self._model)
 
     async def ask(self, inquiry: Inquiry) -> Said:
         """Return the model's answer, also where its stream broke off behind its end. Raises `InquiryError`."""
@@ -167,12 +168,14 @@ class SideCalls:
         Where there is no other, the first one's error stands.
         """
         try:
-            worker = self._pool.pick(errand.model)
+            draw = Draw(tokens=errand.prompt + errand.max_tokens)
+            worker = self._pool.pick(errand.model, draw)
+            self._pool.retries.deposit()
             try:
                 await self._made(errand, worker, attempt)
             except CandidateError as error:
-                elsewhere = self._pool.another(errand.model, than=worker)
-                if elsewhere is None or arrived() or not _moves(error):
+                elsewhere = self._pool.another(errand.model, draw, than=worker)
+                if elsewhere is None or arrived() or not _moves(error) or not self._pool.retries.take():
                     raise
                 await self._made(errand, elsewhere, attempt)
         except InquiryError:
@@ -184,11 +187,13 @@ class SideCalls:
         self.calls += 1
         errand.worker = worker
         errand.reached += 1
-        worker.in_flight += 1
+        tokens = errand.prompt + errand.max_tokens
+        worker.load.begin(1, tokens)
         watch = self.busy if errand.model == self._model else self.upstream
         watch.start()
         try:
             await attempt(worker)
+            self._pool.served(worker)
         except WorkerUnreachableError:
             errand.reached -= 1
             self._pool.lost(worker)
@@ -198,7 +203,8 @@ class SideCalls:
             raise
         finally:
             watch.stop()
-            worker.in_flight -= 1
+            worker.load.end(1, tokens)
+            worker.health.trying = False
 
     def _settle(self, errand: Errand, usage: Usage) -> None:
         """Put down what the call cost, and nothing where it reached no worker."""

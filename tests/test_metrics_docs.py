@@ -32,6 +32,9 @@ INTERNAL = {"le"}
 def exposed() -> str:
     metrics = Metrics([Worker(id="w0", locate=lambda: "http://127.0.0.1:1")], NoSandbox(), [Urls()])
     metrics.answered(_outcome())
+    metrics.queue_is("m", 1)
+    metrics.waited("m", "normal", 0.5)
+    metrics.rejected("m")
     return metrics.expose().decode()
 
 

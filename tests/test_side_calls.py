@@ -15,6 +15,7 @@ from app.price import Price
 from app.purse import Purse
 from app.side_calls import AT_ONCE, MAX_POSTED_BODY, SideCalls
 from app.stopwatch import Stopwatch
+from app.workers.balancing.least_outstanding import LeastOutstanding
 from app.workers.client import AioHttpClient
 from app.workers.pool import Pool
 from app.workers.worker import Worker
@@ -51,7 +52,7 @@ async def calling(
             await stack.enter_async_context(upstream)
         client = await stack.enter_async_context(AioHttpClient(connect_s=2.0, idle_s=idle_s))
         workers = [Worker(id=f"w{i}", locate=lambda one=one: one.url) for i, one in enumerate(upstreams)]
-        pool = Pool(workers, client, probe_s=60.0)
+        pool = Pool(workers, client, probe_s=60.0, policy=LeastOutstanding())
         await stack.enter_async_context(pool.watched())
         budget = Budget(max_completion_tokens=max_tokens, max_cost_usd=max_usd)
         purse = Purse(budget, price=None, candidate_tokens=None)
@@ -111,7 +112,7 @@ def test_whatever_is_wrong_with_the_worker_is_an_inquiry_without_answer(fault: A
         async with calling(Upstream(always(fault)), idle_s=0.2) as (calls, _, pool):
             with pytest.raises(InquiryError):
                 await calls.ask(INQUIRY)
-            assert (len(calls.made), calls.calls, pool.workers[0].in_flight) == (1, 1, 0)
+            assert (len(calls.made), calls.calls, pool.workers[0].load.in_flight) == (1, 1, 0)
 
     run(scenario)
 
@@ -173,7 +174,7 @@ def test_cancellation_stops_the_worker_and_what_came_is_booked() -> None:
             (made,) = calls.made
             assert 0 <= made.usage.completion <= upstream.seen[0].sent_tokens
             assert purse.tokens_left == 1_000 - made.usage.completion
-            assert pool.workers[0].in_flight == 0
+            assert pool.workers[0].load.in_flight == 0
 
     run(scenario)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from starlette.requests import ClientDisconnect
 
+from app.admission.priority import PRIORITY_HEADER, priority_of
 from app.api.disconnect import ClientGoneError
 from app.api.schemas import StreamOptions, read_json, read_request
 from app.candidates import plain_text
@@ -50,9 +51,10 @@ class Desk:
     limits: Limits
     pool: Pool
 
-    async def take(self, request: Request) -> Intake:
-        """Return the request as a job. Raises the 4xx errors of `app.errors`."""
+    async def take(self, request: Request, account: int) -> Intake:
+        """Return the request as a job, put down to `account`. Raises the 4xx errors of `app.errors`."""
         arrived = perf_counter()
+        priority = priority_of(request.headers.get(PRIORITY_HEADER))
         body = read_json(await self._body(request))
         self._check_size(body.get("messages"))
         chat = read_request(body)
@@ -77,6 +79,8 @@ class Desk:
             answers=answers,
             fields={name: value for name, value in body.items() if name not in READ_HERE and value is not None},
             live=bool(chat.stream) and isinstance(strategy, Single),
+            account=account,
+            priority=priority,
         )
         return Intake(job=job, stream=bool(chat.stream), options=chat.stream_options or NO_OPTIONS)
 

@@ -39,8 +39,8 @@ class Service:
 
     async def take(self, request: Request) -> Intake:
         """Let a request in and read it. Raises the 4xx errors of `app.errors`."""
-        await self.gatekeeper(request)
-        return await self.desk.take(request)
+        account = await self.gatekeeper(request)
+        return await self.desk.take(request, account)
 
     async def execute(self, job: Job, observer: Observer) -> tuple[Outcome, bytes]:
         """Run a job, count it and keep its record; return the outcome, and the record: the completion's JSON.
@@ -52,6 +52,10 @@ class Service:
         await self.runs.put(job.run_id, record)
         self.metrics.answered(outcome)
         return outcome, record
+
+    def stop(self) -> None:
+        """Turn away what waits for its turn: the server is ending. What runs goes on."""
+        self.engine.admission.close()
 
     def count_failure(self, error: BaseException, job: Job | None = None) -> None:
         """Count a failure under the job's labels; a name that is no worker's model is not one of them."""

@@ -66,7 +66,7 @@ class Sandbox(Protocol):
 
     @property
     def ceilings(self) -> Limits:
-        """The most that a program gets of `wall_s` and `memory_mb`, whatever it asks for; of the rest it gets all."""
+        """The most that a program gets of `wall_s`, `memory_mb` and `output_bytes`; of `processes` it gets all."""
         ...
 
     @property

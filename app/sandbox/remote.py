@@ -1,17 +1,20 @@
 """Programs run by a SandboxFusion server (github.com/bytedance/SandboxFusion), by its `POST /run_code`.
 
-How well programs are isolated is that server's to say. It bounds time and memory, but neither processes nor output,
-of which it returns the first MiB; a program that prints more than a pipe holds may run into its time limit there.
+How well programs are isolated is that server's to say. Every program is sent as Python, whose code (`starter.py`)
+bounds its memory and becomes the program; the server bounds time, but neither processes nor output. Of output it reads
+128 KiB at least; what lies beyond can be lost without a word, and a program that goes on printing ends at its time
+limit. Output that isn't UTF-8 comes as `[DecodeError]` and a reason.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import shlex
 import time
 from contextlib import asynccontextmanager
+from functools import cache
 from http import HTTPStatus
+from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
 
 import httpx2
@@ -32,6 +35,9 @@ _GRACE_S = 10.0
 
 _MOST_BYTES = 16 * 2**20
 """Of an answer: 1 MiB of either output, every byte of it escaped, and some more."""
+
+_WHOLE_OUTPUT_BYTES = 128 * 2**10
+"""The server's reader holds as much of either output before it stops reading: twice asyncio's limit of 64 KiB."""
 
 _SIGNALS = range(129, 193)
 _HELLO = Program(command=[PYTHON, "-c", "print(6 * 7)"], limits=Limits(wall_s=20.0))
@@ -59,7 +65,7 @@ class Remote:
     ) -> None:
         self._url = url.rstrip("/")
         self._slots = Slots(slots, max_waiting=max_waiting)
-        self._ceilings = ceilings or Ceilings()
+        self._ceilings = msgspec.structs.replace(ceilings or Ceilings(), output_bytes=_WHOLE_OUTPUT_BYTES)
         self._proof = Proof(self._prove)
         self._client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(None, connect=_CONNECT_S),
@@ -69,7 +75,7 @@ class Remote:
 
     @property
     def ceilings(self) -> Limits:
-        """The most that a program gets, in seconds and MiB."""
+        """The most that a program gets, in seconds, MiB and bytes."""
         return self._ceilings.limits
 
     @property
@@ -138,29 +144,21 @@ class Remote:
 
 
 def _request(program: Program, limits: Limits) -> dict[str, object]:
-    language, code, files = _spoken(program)
+    if not program.command:
+        raise SandboxError("A program without a command can't be run.")
     return {
-        "language": language,
-        "code": code,
-        "files": {name: base64.b64encode(content).decode() for name, content in files.items()},
+        "language": "python",
+        "code": f"{_starter()}\n\nstart({list(program.command)!a}, {limits.memory_mb * 2**20})\n",
+        "files": {name: base64.b64encode(content).decode() for name, content in program.files.items()},
         "stdin": _text(program.stdin, "standard input") if program.stdin else None,
         "run_timeout": limits.wall_s,
-        "memory_limit_MB": limits.memory_mb,
     }
 
 
-def _spoken(program: Program) -> tuple[str, str, dict[str, bytes]]:
-    """Return the language, the code and the other files that come to the program's command."""
-    files = dict(program.files)
-    match list(program.command):
-        case [first, name] if first == PYTHON and name in files:
-            return "python", _text(files.pop(name), name), files
-        case [first, "-c", code] if first == PYTHON:
-            return "python", code, files
-        case [first, *rest]:
-            return "bash", shlex.join(["python" if first == PYTHON else first, *rest]), files
-        case _:
-            raise SandboxError("A program without a command can't be run.")
+@cache
+def _starter() -> str:
+    """Return the code that starts a program there."""
+    return files(__package__ or "").joinpath("starter.py").read_text(encoding="ascii")
 
 
 def _text(content: bytes, what: str) -> str:
@@ -185,7 +183,7 @@ def _ended(answer: _Answer, limits: Limits, took_s: float) -> Ended:
     """Return how the program ended; raises `SandboxError` where the server says that it was its own failure."""
     result = answer.run_result
     if answer.status == "SandboxError" or result is None or result.status == "Error":
-        raise SandboxError(f"The remote sandbox failed: {answer.message[:500] or 'it does not say why'}.")
+        raise SandboxError(f"The remote sandbox failed: {_reason(answer.message)}.")
     stdout, stderr = ((text or "").encode() for text in (result.stdout, result.stderr))
     how, code = _how(result)
     if max(len(stdout), len(stderr)) > limits.output_bytes:
@@ -197,6 +195,11 @@ def _ended(answer: _Answer, limits: Limits, took_s: float) -> Ended:
         stderr=stderr[: limits.output_bytes],
         seconds=took_s if result.execution_time is None else result.execution_time,
     )
+
+
+def _reason(message: str) -> str:
+    """Return why the server failed: what it says behind the code that it was sent."""
+    return message.strip().rpartition("\n")[2].lstrip(": ")[:500] or "it does not say why"
 
 
 def _how(result: _Result) -> tuple[Literal["exited", "killed", "timed_out", "too_much_output"], int | None]:

@@ -73,6 +73,11 @@ class Strategy(Part):
         """The most candidates that the strategy may ask for."""
 
     @property
+    def width(self) -> int:
+        """The most candidates that are in flight at once."""
+        return self.draws
+
+    @property
     def token_cap(self) -> int | None:
         """The most completion tokens of one candidate, where the strategy itself bounds them."""
         return None

@@ -54,6 +54,11 @@ class Hybrid(Strategy):
         """The product of chains and rounds, or the sum of the widths."""
         return sum(self.widths) if self.widths else (self.chains or 0) * (self.rounds or 0)
 
+    @property
+    def width(self) -> int:
+        """The number of chains, or the widest round."""
+        return max(self.widths) if self.widths else self.chains or 0
+
     def next(self, history: History) -> Sequence[Ask]:
         """Ask for the next round: of each chain by itself, or of all once the last round is back."""
         return self._next_width(history) if self.widths else self._next_of_chains(history)

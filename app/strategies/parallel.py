@@ -39,6 +39,11 @@ class Parallel(Strategy):
         """`n`."""
         return self.n
 
+    @property
+    def width(self) -> int:
+        """A wave, or all."""
+        return min(self.wave or self.n, self.n)
+
     def next(self, history: History) -> Sequence[Ask]:
         """Ask for the next wave once nothing is on its way."""
         if history.waiting:

@@ -63,6 +63,11 @@ class Reject(Strategy):
         """`max_attempts`."""
         return self.max_attempts
 
+    @property
+    def width(self) -> int:
+        """One at a time."""
+        return 1
+
     def next(self, history: History) -> Sequence[Ask]:
         """Ask once more unless enough are accepted, and `min_candidates` finished, or all attempts are spent."""
         seen = history.finished

@@ -32,6 +32,11 @@ class Sequential(Strategy):
         """`rounds`."""
         return self.rounds
 
+    @property
+    def width(self) -> int:
+        """One at a time."""
+        return 1
+
     def next(self, history: History) -> Sequence[Ask]:
         """Ask for the next round when the last is back; a round that failed is not repeated."""
         if history.waiting or len(history.asked) >= self.rounds:

@@ -49,6 +49,12 @@ class Metrics:
         self._copying = self._histogram("copy_ratio", "Mean copy ratio.", by_strategy, (0.0, *RATIOS))
         self._early_stops = self._counter("early_stops", "Runs ended early, by what ended them.", ("rule",))
         self._verdicts = self._counter("verdicts", "Verdicts by status.", ("verifier", "status"))
+        self._waiting = Gauge(
+            "quorum_queue_waiting", "Requests that wait for their turn.", ("model",), registry=self._registry
+        )
+        by_priority = ("model", "priority")
+        self._queueing = self._histogram("queue_seconds", "Time in the queue.", by_priority, (0.0, *SECONDS))
+        self._rejected = self._counter("rejected", "Requests turned away as overloaded.", ("model",))
         self._watch(workers)
         self._registry.register(SourceCollector(sources))
         self._gauge("sandbox_running", "Programs that run in the sandbox.", lambda: sandbox.running)
@@ -72,6 +78,18 @@ class Metrics:
         """Count a request that ended with the error code `outcome`; what isn't known to be a model is not a label."""
         self._child(self._requests, model or UNKNOWN, strategy or UNKNOWN, outcome).inc()
 
+    def queue_is(self, model: str, waiting: int) -> None:
+        """Show how many requests wait for a model."""
+        self._waiting.labels(model).set(waiting)
+
+    def waited(self, model: str, priority: str, seconds: float) -> None:
+        """Count a request that has left the queue, or that didn't have to join it."""
+        self._child(self._queueing, model, priority).observe(seconds)
+
+    def rejected(self, model: str) -> None:
+        """Count a request that was turned away as there are too many."""
+        self._child(self._rejected, model).inc()
+
     def expose(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
@@ -84,6 +102,8 @@ class Metrics:
         for (model, fate), candidates in alike.items():
             self._child(self._candidates, *labels, fate).inc(len(candidates))
             self._count_tokens(model, sum((candidate.usage for candidate in candidates), Usage()), fate)
+        for waste in outcome.cost.wasted:
+            self._count_tokens(labels[0], waste.usage, waste.fate.value)
         for model, usage in outcome.cost.beside.items():
             self._count_tokens(model, usage, Fate.VERIFIER.value)
         names = {part.name for part in outcome.job.strategy.verifiers}
@@ -118,7 +138,7 @@ class Metrics:
         busy = Gauge("quorum_worker_in_flight", "Candidates in flight.", ("worker",), registry=self._registry)
         for worker in workers:
             up.labels(worker.id).set_function(lambda worker=worker: float(worker.up))
-            busy.labels(worker.id).set_function(lambda worker=worker: float(worker.in_flight))
+            busy.labels(worker.id).set_function(lambda worker=worker: float(worker.load.in_flight))
 
     def _gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Let a gauge read a number whenever it is asked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from app.errors import WorkerGarbageError
@@ -29,7 +30,8 @@ class Call:
 
     `completed` is told the position of each completion that ends before the last one does; the others stand in
     `ended` when the response has been read to its end, so that its connection can serve again. `open` holds those
-    that have not ended. `spent` is told of tokens as they arrive.
+    that have not ended. `spent` is told of tokens as they arrive: first at `first_at`, last at `last_at`, by
+    `perf_counter`, and never more than `longest_silence_s` after those before.
     """
 
     def __init__(
@@ -43,6 +45,9 @@ class Call:
         self.completions: Sequence[Completion] = [Completion() for _ in range(width)]
         self.open = set(range(width))
         self.ended: list[int] = []
+        self.first_at: float | None = None
+        self.last_at: float | None = None
+        self.longest_silence_s = 0.0
         self._completed = completed
         self._spent = spent
         self._watcher = watcher
@@ -83,9 +88,19 @@ class Call:
         if self._watcher is not None and seen:
             await self._watcher(seen)
         if grown := self.tokens - before:
+            self._note_time()
             self._spent(grown)
         if len(self.open) > 1:
             self._tell()
+
+    def _note_time(self) -> None:
+        """Put down that tokens have come."""
+        now = perf_counter()
+        if self.last_at is None:
+            self.first_at = now
+        else:
+            self.longest_silence_s = max(self.longest_silence_s, now - self.last_at)
+        self.last_at = now
 
     def _add(self, choice: Choice) -> None:
         if not 0 <= choice.index < len(self.completions):

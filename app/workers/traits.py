@@ -13,19 +13,21 @@ if TYPE_CHECKING:
 class Traits:
     """How to ask an engine for several candidates, and what to add to each request.
 
-    `batches`: siblings go into one request with `n`, which shares one prefill; otherwise each candidate is a request
-    of its own, so that it can be stopped alone. `stream_options` and `quiet` are fields added to every request and to
-    those whose chunks nobody watches.
+    `batches`: siblings go into one request with `n`, which shares one prefill; otherwise each candidate is a request of
+    its own, so that it can be stopped alone. `tells_load`: its metrics say how busy it is. `stream_options` and `quiet`
+    are fields added to every request and to those whose chunks nobody watches.
     """
 
     name: str
     batches: bool = False
+    tells_load: bool = False
     stream_options: Mapping[str, object] = field(default_factory=lambda: {"include_usage": True})
     quiet: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 VLLM = Traits(
     name="vllm",
+    tells_load=True,
     # Counts on every chunk: a candidate that is cut off has a price, up to the last chunk that came.
     stream_options={"include_usage": True, "continuous_usage_stats": True},
     # Eight tokens a chunk cost the engine and us an eighth of the work; of what is cut off, up to seven go uncounted.

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.workers.health import Health, State
+from app.workers.load import Load
 from app.workers.traits import BY_OWNER, OPENAI, Traits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+UNLIMITED = 1 << 30
+NOT_ASKED = "not asked yet"
 
 
 class ModelMeta(msgspec.Struct):
@@ -47,22 +52,31 @@ class Props(msgspec.Struct):
     total_slots: int = 1
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Worker:
     """One OpenAI-compatible server.
 
-    `slots` is the largest `n` of a request, `problem` why it can't be used, `in_flight` how many candidates it draws.
-    `unsaid` are its failed calls since the log last spoke of any, at `said_at` on the monotonic clock.
+    `limit` is how many candidates it draws at once at most, None where nobody said; `slots` the largest `n` of a
+    request. `up`: it answers, else `problem` says why it can't be used; `draining`: it gets no new candidates, and goes
+    when it has drawn its last. `warmth` is the share of its usual load that it should get, 0..1, less than 1 for a
+    while after it has come back. `unsaid` are its failed calls since the log last spoke of any, at `said_at` on the
+    monotonic clock.
     """
 
     id: str
     locate: Callable[[], str]
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    limit: int | None = None
     traits: Traits = OPENAI
     models: dict[str, ServedModel] = field(default_factory=dict[str, ServedModel])
     slots: int = 1
+    max_in_flight: int = 256
     up: bool = False
-    problem: str | None = "not asked yet"
-    in_flight: int = 0
+    problem: str | None = NOT_ASKED
+    draining: bool = False
+    load: Load = field(default_factory=Load)
+    health: Health = field(default_factory=Health)
+    warmth: float = 1.0
     said_at: float = -inf
     unsaid: int = 0
 
@@ -73,6 +87,21 @@ class Worker:
         self.traits = BY_OWNER.get(owner, OPENAI)
 
     @property
+    def serves(self) -> bool:
+        """Whether it may be given candidates."""
+        return self.up and not self.draining and self.health.state is State.IN_SERVICE
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is hope for what it draws already."""
+        return self.up and self.health.state is not State.EJECTED
+
+    @property
+    def room(self) -> int:
+        """How many more candidates it may draw at once."""
+        return (UNLIMITED if self.limit is None else self.limit) - self.load.in_flight
+
+    @property
     def url(self) -> str:
         """Where the worker is now, without a path; an embedded one may move when it is restarted."""
         return self.locate()
@@ -81,6 +110,11 @@ class Worker:
     def width(self) -> int:
         """How many candidates one request may draw."""
         return self.slots if self.traits.batches else 1
+
+    @property
+    def limit(self) -> int:
+        """How many candidates the worker may draw at once."""
+        return self.slots if self.traits.batches else self.max_in_flight
 
     @property
     def completions_url(self) -> str:

@@ -22,7 +22,7 @@ GOOD = Reply(texts=("The answer is 42.",))
 def test_what_never_reached_its_worker_is_drawn_by_another() -> None:
     with (
         hosted(Upstream(always(GOOD), models=(MODEL,))) as other,
-        staged(workers_beside=[other.url], timeouts={"probe_s": 60.0}) as stage,
+        staged(workers_beside=[other.url], timeouts={"probe_s": 60.0}, balancing="least_outstanding") as stage,
     ):
         stage.worker.stop()
         body = stage.answer({"type": "parallel", "n": 3, "stop": "none"})
@@ -83,7 +83,10 @@ def test_rounds_without_any_worker_left_fail_each_with_its_cause() -> None:
 
 
 def test_what_a_worker_cannot_serve_now_is_drawn_from_another() -> None:
-    with hosted(Upstream(always(GOOD), models=(MODEL,))) as other, staged(workers_beside=[other.url]) as stage:
+    with (
+        hosted(Upstream(always(GOOD), models=(MODEL,))) as other,
+        staged(workers_beside=[other.url], balancing="least_outstanding", health={"max_ejected": 0.0}) as stage,
+    ):
         stage.play(always(Status(status=500, message="cannot schedule new futures after shutdown")))
         for strategy in ("single", "parallel-4", "sequential-2"):
             body = stage.answer(strategy)

@@ -8,11 +8,16 @@ async with Fusion(finished(stdout="42\\n")) as fusion:
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 def finished(*, code: int | None = 0, stdout: str = "", stderr: str = "", status: str = "Finished") -> bytes:
@@ -28,10 +33,30 @@ def answered(status: str, **fields: object) -> bytes:
     ).encode()
 
 
-class Fusion:
-    """The server; `body` is sent in `pieces`, after `wait_s` seconds, with `status`."""
+def unisolated(request: dict[str, Any]) -> bytes:
+    """Run a request's Python as the server does without isolation: beside its files, in the server's environment."""
+    with tempfile.TemporaryDirectory() as name:
+        code = Path(name, "tmpcode.py")
+        for path, content in {**request["files"], code.name: base64.b64encode(request["code"].encode())}.items():
+            Path(name, path).parent.mkdir(exist_ok=True)
+            Path(name, path).write_bytes(base64.b64decode(content))
+        command = [sys.executable, str(code)]
+        stdin = (request["stdin"] or "").encode()
+        ended = subprocess.run(command, cwd=name, input=stdin, capture_output=True, check=False)  # noqa: S603 - a test's
+    return finished(code=ended.returncode, stdout=ended.stdout.decode(), stderr=ended.stderr.decode())
 
-    def __init__(self, body: bytes, *, status: int = 200, wait_s: float = 0.0, pieces: Iterable[bytes] = ()) -> None:
+
+class Fusion:
+    """The server; `body`, or what it makes of the request, and `pieces` are sent after `wait_s` seconds."""
+
+    def __init__(
+        self,
+        body: bytes | Callable[[dict[str, Any]], bytes],
+        *,
+        status: int = 200,
+        wait_s: float = 0.0,
+        pieces: Iterable[bytes] = (),
+    ) -> None:
         self.body = body
         self.seen: list[dict[str, Any]] = []
         self.paths: list[str] = []
@@ -71,7 +96,8 @@ class Fusion:
         try:
             await asyncio.sleep(self._wait_s)
             writer.write(f"HTTP/1.1 {self._status} Whatever\r\nConnection: close\r\n\r\n".encode())
-            for piece in (self.body, *self._pieces):
+            body = self.body if isinstance(self.body, bytes) else await asyncio.to_thread(self.body, self.seen[-1])
+            for piece in (body, *self._pieces):
                 writer.write(piece)
                 await writer.drain()
         finally:

@@ -39,7 +39,9 @@ def back(index: int, ask: Ask, *, failure: Failure | None = None, rejection: str
 
 
 @given(strategy=ANY, data=st.data())
-def test_a_run_ends_and_never_asks_for_more_than_it_said(strategy: Strategy, data: st.DataObject) -> None:
+def test_a_run_ends_and_never_asks_for_more_than_it_said_in_all_or_at_once(
+    strategy: Strategy, data: st.DataObject
+) -> None:
     asked: list[Ask] = []
     done: list[Candidate] = []
     open_: list[int] = []
@@ -48,6 +50,7 @@ def test_a_run_ends_and_never_asks_for_more_than_it_said(strategy: Strategy, dat
         open_ += range(len(asked), len(asked) + len(asks))
         asked += asks
         assert len(asked) <= strategy.draws
+        assert len(open_) <= strategy.width
         if not open_:
             break
         index = data.draw(st.sampled_from(open_))

@@ -142,7 +142,7 @@ def test_workers_are_shown_as_they_are_when_they_are_looked_at() -> None:
     first, second = (Worker(id=name, locate=lambda: "http://worker") for name in ("w1", "w2"))
     metrics = Metrics([first, second], NoSandbox())
     assert value(metrics, "quorum_worker_up", worker="w1") == 0
-    first.up, second.in_flight = True, 3
+    first.up, second.load.in_flight = True, 3
     assert value(metrics, "quorum_worker_up", worker="w1") == 1
     assert value(metrics, "quorum_worker_up", worker="w2") == 0
     assert value(metrics, "quorum_worker_in_flight", worker="w2") == 3

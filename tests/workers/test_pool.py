@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.errors import WorkerStalledError
+from app.workers.load import Load
 from app.workers.pool import Pool
+from app.workers.traits import LLAMA_CPP
 from app.workers.worker import ServedModel, Worker
 
 if TYPE_CHECKING:
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
 
 
 class Slow:
-    """A client whose worker doesn't answer in time."""
+    """A client whose worker doesn't answer in time, and sends so many pieces of answers meanwhile."""
+
+    def __init__(self, worker: Worker, pieces: int) -> None:
+        self._worker = worker
+        self._pieces = pieces
 
     @asynccontextmanager
     async def stream(self, url: str, body: bytes) -> AsyncGenerator[AsyncIterator[bytes]]:
@@ -23,17 +29,31 @@ class Slow:
         yield
 
     async def fetch(self, url: str, *, timeout_s: float) -> bytes:
+        self._worker.load.pieces += self._pieces
         raise WorkerStalledError(f"{url} said nothing for {timeout_s} s")
 
 
-@pytest.mark.parametrize(("in_flight", "stays"), [(3, True), (0, False)])
-def test_a_probe_that_is_kept_waiting_takes_down_only_a_worker_that_does_nothing_for_us(
-    *, in_flight: int, stays: bool
+@pytest.mark.parametrize(("in_flight", "pieces", "stays"), [(3, 1, True), (3, 0, False), (0, 1, False)])
+def test_a_probe_that_is_kept_waiting_takes_down_only_a_worker_that_sends_us_nothing(
+    *, in_flight: int, pieces: int, stays: bool
 ) -> None:
-    worker = Worker(id="w0", locate=lambda: "http://w", models={"m": ServedModel(id="m")}, up=True, in_flight=in_flight)
+    load = Load(in_flight=in_flight)
+    worker = Worker(id="w0", locate=lambda: "http://w", models={"m": ServedModel(id="m")}, up=True, load=load)
 
     async def scenario() -> None:
-        async with Pool([worker], Slow(), probe_s=60).watched():
+        async with Pool([worker], Slow(worker, pieces), probe_s=60).watched():
             assert worker.up == stays
 
     asyncio.run(scenario())
+
+
+def test_capacity_is_what_the_workers_that_are_up_and_serve_the_model_take() -> None:
+    served = {"m": ServedModel(id="m")}
+    workers = [
+        Worker(id="a", locate=str, models=served, up=True, max_in_flight=10),
+        Worker(id="b", locate=str, models=served, up=True, traits=LLAMA_CPP, slots=4),
+        Worker(id="c", locate=str, models=served, up=False, max_in_flight=100),
+        Worker(id="d", locate=str, models={"n": ServedModel(id="n")}, up=True, max_in_flight=1),
+    ]
+    pool = Pool(workers, Slow(), probe_s=60)
+    assert (pool.capacity("m"), pool.capacity("n"), pool.capacity("?"), pool.capacity()) == (14, 1, 0, 15)

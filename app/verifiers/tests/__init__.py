@@ -167,6 +167,10 @@ class CodeTests(Verifier):
             raise InvalidRequestError(f"this server gives a test {most.wall_s:g} s at most", param="time_limit_s")
         if self.memory_mb > most.memory_mb:
             raise InvalidRequestError(f"this server gives a test {most.memory_mb} MiB at most", param="memory_mb")
+        if self.output_bytes > most.output_bytes:
+            raise InvalidRequestError(
+                f"this server takes {most.output_bytes} bytes of a test's output at most", param="output_bytes"
+            )
 
     async def verify(self, candidate: Candidate, tools: VerifierTools) -> Verdict:
         """Return whether the candidate's program passes. Raises `SandboxError` where it could not be run."""

@@ -31,7 +31,7 @@ def fenced(code: str, language: str = "python") -> str:
 class Broken:
     """A sandbox that fails."""
 
-    ceilings = Limits(wall_s=20.0, memory_mb=128)
+    ceilings = Limits(wall_s=20.0, memory_mb=128, output_bytes=65_536)
     running = 0
     waiting = 0
 
@@ -223,7 +223,7 @@ def test_a_server_without_a_sandbox_refuses_before_anything_is_drawn(runner: asy
         runner.run(CodeTests.model_validate({"public": [{"stdin": ""}]}).check(verifier_tools()))
 
 
-@pytest.mark.parametrize(("limit", "value"), [("time_limit_s", 21.0), ("memory_mb", 129)])
+@pytest.mark.parametrize(("limit", "value"), [("time_limit_s", 21.0), ("memory_mb", 129), ("output_bytes", 65_537)])
 def test_a_limit_beyond_the_servers_own_is_refused_before_anything_is_drawn(
     runner: asyncio.Runner, limit: str, value: float
 ) -> None:
