@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 USAGE_ERROR = 2
+MAX_PORT = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status. Imports only what the chosen command needs."""
-    options = parser().parse_args(arguments)
+    own, flags = split(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args(own, argparse.Namespace(flags=flags))
     try:
         return options.run(options)
     except OSError as error:
@@ -31,6 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130
+
+
+def split(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return our arguments, and those of vLLM behind `--`, which only `quorum worker` has."""
+    if "--" not in arguments or arguments[0] != "worker":
+        return arguments, ()
+    at = list(arguments).index("--")
+    return arguments[:at], arguments[at + 1 :]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,6 +57,14 @@ def parser() -> argparse.ArgumentParser:
     serve_command.add_argument("--insecure", action="store_true", help="listen beyond this machine without API keys")
     serve_command.set_defaults(run=serve)
 
+    add_worker_options(
+        commands.add_parser(
+            "worker",
+            help="run vLLM as a worker, registered in Redis while it serves",
+            usage="quorum worker MODEL [options] [-- vLLM's own flags]",
+        )
+    )
+
     demo_command = commands.add_parser("demo", help="ask a real model a few questions under every strategy")
     demo_command.add_argument(
         "--programs", action="store_true", help="let it write small functions instead, verified by hidden tests"
@@ -56,6 +74,38 @@ def parser() -> argparse.ArgumentParser:
     version_command = commands.add_parser("version", help="print the version")
     version_command.set_defaults(run=print_version)
     return top
+
+
+def add_worker_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of `quorum worker`."""
+    command.add_argument("model", metavar="MODEL", help="what vLLM serves: a name or a directory")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1)")
+    command.add_argument("--port", type=port, default=8001, help="port to listen at (default 8001)")
+    command.add_argument("--advertise", metavar="URL", help="address for gateways, where it isn't that of --host")
+    command.add_argument("--name", help="what logs, metrics and responses call it")
+    command.add_argument("--redis", metavar="URL", help="Redis to register in; better set by QUORUM_REDIS_URL")
+    command.add_argument(
+        "--label", action="append", type=label, default=[], metavar="KEY=VALUE", help="may be repeated"
+    )
+    command.add_argument("--limit", type=int, metavar="N", help="candidates that it draws at once, at most")
+    command.add_argument("--python", type=Path, metavar="PATH", help="Python of vLLM's environment")
+    command.set_defaults(run=worker)
+
+
+def port(text: str) -> int:
+    """Return the port that is written; raises ValueError where it is none that a server can be found at."""
+    number = int(text)
+    if not 1 <= number <= MAX_PORT:
+        raise ValueError
+    return number
+
+
+def label(text: str) -> tuple[str, str]:
+    """Return key and value of `KEY=VALUE`; raises ValueError where it isn't that."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError
+    return key, value
 
 
 def given(options: argparse.Namespace) -> dict[str, object]:
@@ -83,6 +133,31 @@ def serve(options: argparse.Namespace) -> int:
         print(f"Quorum starts on {server.url} ; {server.url}/readyz answers 200 once a model can serve", flush=True)
         server.run(sockets=[server.socket])
     return 0 if server.started else 1
+
+
+def worker(options: argparse.Namespace) -> int:
+    """Run vLLM until it ends or a signal comes."""
+    from app.telemetry.logs import configure_logging  # noqa: PLC0415 - only this command needs these
+    from app.worker.command import run_worker  # noqa: PLC0415
+    from app.worker.plan import Plan, UnusablePlanError  # noqa: PLC0415
+
+    configure_logging("info")
+    plan = Plan(
+        model=options.model,
+        host=options.host,
+        port=options.port,
+        advertise=options.advertise,
+        name=options.name,
+        labels=dict(options.label),
+        limit=options.limit,
+        python=options.python,
+        flags=options.flags,
+    )
+    try:
+        return run_worker(plan, options.redis)
+    except UnusablePlanError as error:
+        print(f"quorum: {error}", file=sys.stderr)
+        return USAGE_ERROR
 
 
 def spare_collector() -> None:

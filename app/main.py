@@ -138,7 +138,7 @@ def webhooks(settings: Settings) -> AioHttpWebhooks:
 async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worker]:
     """Return the configured workers or, where there is none, the embedded one, started."""
     if settings.workers:
-        urls = [str(url).rstrip("/").removesuffix("/v1") for url in settings.workers]
+        urls = [worker.announced.url for worker in settings.workers]
         most = settings.limits.max_in_flight_per_worker
         return [
             Worker(id=f"w{number}", locate=lambda url=url: url, max_in_flight=most) for number, url in enumerate(urls)

@@ -10,7 +10,7 @@ import os
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self, cast
 
 from pydantic import (
     AnyHttpUrl,
@@ -32,12 +32,16 @@ from pydantic_settings import (
 )
 
 from app.price import Price
+from app.redis_client import checked_url
 from app.webhooks.allowed import AllowedHosts
 from app.workers.balancing import PolicyName
+from app.workers.discovery.address import address
+from app.workers.discovery.base import MAX_LABELS, NAME_PATTERN, Announced, check_labels
+from app.workers.discovery.keys import DEFAULT_PREFIX, PREFIX_PATTERN
 from app.workers.health import HealthRules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 CONFIG_VARIABLE = "QUORUM_CONFIG"
 DEFAULT_CONFIG = "quorum.toml"
@@ -82,6 +86,55 @@ class Timeouts(Section):
     connect_s: float = Field(default=5.0, gt=0.0)
     idle_s: float = Field(default=120.0, gt=0.0)
     probe_s: float = Field(default=10.0, gt=0.0)
+
+
+class WorkerEntry(Section):
+    """A worker of the list: a table, or just its address."""
+
+    url: AnyHttpUrl
+    name: Annotated[str, Field(pattern=NAME_PATTERN)] | None = None
+    limit: int | None = Field(default=None, ge=1)
+    labels: dict[str, str] = Field(default={}, max_length=MAX_LABELS)
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: AnyHttpUrl) -> AnyHttpUrl:
+        address(str(url))
+        return url
+
+    @field_validator("labels")
+    @classmethod
+    def _short(cls, labels: dict[str, str]) -> dict[str, str]:
+        return check_labels(labels)
+
+    @property
+    def announced(self) -> Announced:
+        """The worker as sources name it."""
+        return Announced(url=address(str(self.url)), name=self.name, labels=self.labels, limit=self.limit)
+
+
+class Discovery(Section):
+    """Where workers are found beside the list: at the addresses of DNS names, and in Redis."""
+
+    dns: Annotated[tuple[AnyHttpUrl, ...], NoDecode] = ()
+    dns_every_s: float = Field(default=10.0, ge=0.1)
+    dns_timeout_s: float = Field(default=5.0, gt=0.0)
+    dns_forget_s: float = Field(default=60.0, ge=0.0)
+    registry: bool = True
+
+    @field_validator("dns", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        return split_commas(value)
+
+    @field_validator("dns")
+    @classmethod
+    def _plain(cls, urls: tuple[AnyHttpUrl, ...]) -> tuple[AnyHttpUrl, ...]:
+        for url in urls:
+            address(str(url))
+            if url.scheme != "http":
+                raise ValueError("workers behind a DNS name are asked by their addresses, which TLS can't vouch for")
+        return urls
 
 
 class Health(Section):
@@ -181,8 +234,12 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[Annotated[SecretStr, Field(min_length=1)], ...], NoDecode] = ()
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
-    workers: Annotated[tuple[AnyHttpUrl, ...], NoDecode] = ()
+    workers: Annotated[tuple[WorkerEntry, ...], NoDecode] = ()
     worker_api_key: SecretStr | None = None
+    discovery: Discovery = Discovery()
+    aliases: dict[Annotated[str, Field(min_length=1)], Annotated[str, Field(min_length=1)]] = {}
+    redis_url: SecretStr | None = None
+    redis_prefix: Annotated[str, Field(pattern=PREFIX_PATTERN)] = DEFAULT_PREFIX
     embedded: Embedded = Embedded()
 
     balancing: PolicyName = "two_choices"
@@ -201,18 +258,34 @@ class Settings(BaseSettings):
     sandbox: Sandbox = Sandbox()
     webhooks: Webhooks = Webhooks()
 
-    @field_validator("workers", "api_keys", mode="before")
+    @field_validator("api_keys", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return split_commas(value)
 
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _tables(cls, value: object) -> object:
+        """Let an address stand for the table that holds nothing else."""
+        listed = split_commas(value)
+        if not isinstance(listed, (list, tuple)):
+            return listed
+        return [{"url": one} if isinstance(one, str) else one for one in cast("Sequence[object]", listed)]
+
     @field_validator("workers")
     @classmethod
-    def _without_secrets(cls, workers: tuple[AnyHttpUrl, ...]) -> tuple[AnyHttpUrl, ...]:
-        """Refuse addresses with a user in them: they are logged, and would not be sent."""
-        if any(url.username or url.password for url in workers):
-            raise ValueError("an address of a worker holds a user or password; set worker_api_key instead")
+    def _told_apart(cls, workers: tuple[WorkerEntry, ...]) -> tuple[WorkerEntry, ...]:
+        names = [worker.name for worker in workers if worker.name is not None]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two workers are called {twice[0]!r}")
         return workers
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            checked_url(url.get_secret_value())
+        return url
 
     @model_validator(mode="after")
     def _guarded_unless_local(self) -> Self:

@@ -50,14 +50,14 @@ install_system_packages() {
     [ $# -eq 0 ] || system_packages "$@"
 }
 
-# Have bubblewrap, in which strangers' programs run. All the rest works without it, so that nothing stops here.
-install_bubblewrap() {
-    command -v bwrap >/dev/null && return
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && system_packages bubblewrap; then
+# Have the command $1 of the Debian package $2. All the rest works without it, so that nothing stops here: $3 says what
+# doesn't.
+install_optional() {
+    command -v "$1" >/dev/null && return
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && system_packages "$2"; then
         return
     fi
-    say "bubblewrap is missing, so that verifiers can't run programs (docs/sandbox.md);" \
-        "on Debian or Ubuntu: sudo apt-get install bubblewrap"
+    say "$2 is missing, so that $3; on Debian or Ubuntu: sudo apt-get install $2"
 }
 
 install_pins() {
@@ -88,4 +88,5 @@ if ! marked .project "$project"; then
     pip install --no-deps --no-build-isolation --editable .
     echo "$project" >.venv/.project
 fi
-install_bubblewrap
+install_optional bwrap bubblewrap "verifiers can't run programs (docs/sandbox.md)"
+install_optional redis-server redis-server "tests that need a real Redis are skipped; CI fails without it"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.redis_server import RedisServer, redis_server_running
 from tests.scripted.actions import Status
 from tests.scripted.llamacpp import LlamaCpp
 from tests.scripted.reply import Reply
@@ -45,3 +46,10 @@ def llama(llama_stage: Stage) -> Stage:
     """The same before a worker that speaks llama.cpp's dialect, with four slots."""
     llama_stage.play(always(Reply()))
     return llama_stage
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis of the test's own, empty."""
+    with redis_server_running() as server:
+        yield server

@@ -72,7 +72,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     told = capsys.readouterr().out
-    assert all(command in told for command in ("serve", "demo", "version"))
+    assert all(command in told for command in ("serve", "demo", "version", "worker"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from app.api.selection import Selector
 from app.price import Price
-from app.settings import CONFIG_VARIABLE, Settings
+from app.settings import CONFIG_VARIABLE, Settings, WorkerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "deploy" / "quorum.example.toml"
 ROW = re.compile(r"^\| `([a-z0-9_.]+)` \| (.*?) \| `(QUORUM_[A-Z_0-9]+)` \| \S", re.MULTILINE)
+WORKER_ROW = re.compile(r"^\| `workers\.([a-z_]+)` \|", re.MULTILINE)
 PRICE_ROW = re.compile(r"^\| `prices\.MODEL\.([a-z_]+)` \|", re.MULTILINE)
 TOML_BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMENTED = re.compile(r'^# (?=[a-z0-9_]+ = |"[a-z0-9-]+" = )', re.MULTILINE)
@@ -43,6 +44,8 @@ def test_what_the_example_has_commented_out_is_valid_too(monkeypatch: pytest.Mon
     monkeypatch.setenv(CONFIG_VARIABLE, str(file))
     settings = Settings()
     assert settings.worker_api_key
+    assert settings.redis_url
+    assert settings.aliases == {"fast": "qwen3-8b"}
     assert settings.embedded.model
     assert settings.prices["qwen3-32b"].gpu_hour
     assert Selector(default=settings.default_strategy, presets=settings.presets).presets["careful"].draws == 16
@@ -50,13 +53,14 @@ def test_what_the_example_has_commented_out_is_valid_too(monkeypatch: pytest.Mon
 
 def test_the_example_names_every_key() -> None:
     written = tomllib.loads(COMMENTED.sub("", EXAMPLE.read_text()))
-    named = set(_keys(written)) | {"presets", "prices"}
+    named = set(_keys(written)) | {"aliases", "presets", "prices"}
     assert dict(_fields(Settings.model_construct())).keys() <= named
 
 
 def test_the_page_documents_exactly_the_keys_that_there_are() -> None:
     assert sorted(_documented()) == sorted(dict(_fields(Settings.model_construct())))
     assert set(PRICE_ROW.findall(_page())) == set(Price.model_fields)
+    assert set(WORKER_ROW.findall(_page())) == set(WorkerEntry.model_fields)
 
 
 def test_the_page_states_the_real_defaults() -> None:

@@ -18,6 +18,7 @@ from app.price import Price
 from app.strategies.parallel import Parallel
 from app.telemetry.metrics import Metrics
 from app.verifiers.math import MathVerifier
+from app.workers.discovery.urls import Urls
 from app.workers.worker import Worker
 from tests.tools import NoSandbox
 
@@ -29,7 +30,7 @@ INTERNAL = {"le"}
 
 @pytest.fixture
 def exposed() -> str:
-    metrics = Metrics([Worker(id="w0", locate=lambda: "http://127.0.0.1:1")], NoSandbox())
+    metrics = Metrics([Worker(id="w0", locate=lambda: "http://127.0.0.1:1")], NoSandbox(), [Urls()])
     metrics.answered(_outcome())
     metrics.queue_is("m", 1)
     metrics.waited("m", "normal", 0.5)

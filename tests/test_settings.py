@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.settings import CONFIG_VARIABLE, ConfigurationError, Settings, is_loopback, load_settings
+from app.workers.discovery.base import Announced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ def test_workers_and_keys_of_the_environment_are_separated_by_commas(monkeypatch
     monkeypatch.setenv("QUORUM_WORKERS", "http://a:1, http://b:2/ ,")
     monkeypatch.setenv("QUORUM_API_KEYS", "first-key, second-key")
     settings = Settings()
-    assert [worker.host for worker in settings.workers] == ["a", "b"]
+    assert [worker.url.host for worker in settings.workers] == ["a", "b"]
     assert [key.get_secret_value() for key in settings.api_keys] == ["first-key", "second-key"]
     assert "first-key" not in repr(settings)
 
@@ -74,6 +75,17 @@ def test_workers_and_keys_of_the_environment_are_separated_by_commas(monkeypatch
         "port = 65536\n",
         'log_level = "loud"\n',
         'workers = ["not a url"]\n',
+        'workers = ["http://a:1?b=c"]\n',
+        'workers = [{name = "a"}]\n',
+        'workers = [{url = "http://a:1", limit = 0}]\n',
+        'workers = [{url = "http://a:1", name = "two words"}]\n',
+        'workers = [{url = "http://a:1", labels = {zone = ""}}]\n',
+        'workers = [{url = "http://a:1", name = "a"}, {url = "http://b:1", name = "a"}]\n',
+        'workers = {url = "http://a:1"}\n',
+        '[discovery]\ndns = ["https://a:1"]\n',
+        '[discovery]\ndns = ["http://me:secret@a:1"]\n',
+        'redis_prefix = "a b"\n',
+        '[aliases]\nfast = ""\n',
         "[prices.m]\nprompt = -1.0\n",
         "[limits]\nmax_candidates = 0\n",
         'api_keys = [""]\n',
@@ -113,6 +125,33 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(configure: Confi
     with pytest.raises(ConfigurationError, match="worker_api_key") as caught:
         load_settings(None, {})
     assert "secret" not in str(caught.value)
+
+
+def test_a_worker_may_be_a_table(configure: Configure) -> None:
+    configure(
+        'workers = ["http://a:1/v1/", {url = "http://b:2/behind/v1", name = "b", limit = 3, labels = {zone = "x"}}]\n'
+    )
+    assert [worker.announced for worker in Settings().workers] == [
+        Announced(url="http://a:1"),
+        Announced(url="http://b:2/behind", name="b", limit=3, labels={"zone": "x"}),
+    ]
+
+
+def test_discovery_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORUM_DISCOVERY__DNS", "http://a:1, http://b:2")
+    monkeypatch.setenv("QUORUM_REDIS_URL", "redis://:hidden@c:6379/0")
+    settings = load_settings(None, {})
+    assert [url.host for url in settings.discovery.dns] == ["a", "b"]
+    assert settings.redis_url
+    assert settings.redis_url.get_secret_value() == "redis://:hidden@c:6379/0"
+    assert "hidden" not in repr(settings)
+
+
+def test_a_redis_that_is_none_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORUM_REDIS_URL", "http://:hidden@c:6379/0")
+    with pytest.raises(ConfigurationError, match="no address of a Redis") as caught:
+        load_settings(None, {})
+    assert "hidden" not in str(caught.value)
 
 
 def test_webhooks_hosts_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

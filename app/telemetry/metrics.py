@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from app.candidates import Fate, Usage
+from app.telemetry.sources import SourceCollector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from app.candidates import Candidate
     from app.outcome import Outcome
     from app.sandbox.base import Sandbox
+    from app.workers.discovery.base import Source
     from app.workers.worker import Worker
 
 M = TypeVar("M", Counter, Histogram)
@@ -30,7 +32,7 @@ SEVERAL = "several"
 class Metrics:
     """The metrics of one server, in a registry of its own."""
 
-    def __init__(self, workers: Sequence[Worker], sandbox: Sandbox) -> None:
+    def __init__(self, workers: Sequence[Worker], sandbox: Sandbox, sources: Sequence[Source] = ()) -> None:
         self._registry = CollectorRegistry()
         self._children: dict[tuple[object, tuple[str, ...]], Counter | Histogram] = {}
         by_strategy = ("model", "strategy")
@@ -54,6 +56,7 @@ class Metrics:
         self._queueing = self._histogram("queue_seconds", "Time in the queue.", by_priority, (0.0, *SECONDS))
         self._rejected = self._counter("rejected", "Requests turned away as overloaded.", ("model",))
         self._watch(workers)
+        self._registry.register(SourceCollector(sources))
         self._gauge("sandbox_running", "Programs that run in the sandbox.", lambda: sandbox.running)
         self._gauge("sandbox_waiting", "Programs that wait for their turn.", lambda: sandbox.waiting)
 

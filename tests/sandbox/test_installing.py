@@ -14,7 +14,7 @@ MARK = "{ cat -- %s && pwd && python3 --version; } | cksum >.venv/%s"
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone in which all is installed already, and a PATH, `bin`, on which there is no bubblewrap and no apt."""
+    """A clone in which all is installed already, and a PATH, `bin`, without apt and what it would install."""
     (tmp_path / "bin").mkdir()
     for name in NEEDED:
         found = shutil.which(name)
@@ -39,11 +39,13 @@ def said(clone: Path, *words: str) -> str:
     return ended.stdout + ended.stderr
 
 
-def test_every_installation_says_that_bubblewrap_is_missing(clone: Path) -> None:
+@pytest.mark.parametrize("package", ["bubblewrap", "redis-server"])
+def test_every_installation_says_what_is_missing(clone: Path, package: str) -> None:
     for _ in range(2):
-        assert "bubblewrap is missing" in said(clone)
+        assert f"{package} is missing" in said(clone)
 
 
-def test_where_bubblewrap_is_there_nothing_is_said(clone: Path) -> None:
-    (clone / "bin" / "bwrap").symlink_to("/bin/sh")
+def test_where_all_is_there_nothing_is_said(clone: Path) -> None:
+    for name in ("bwrap", "redis-server"):
+        (clone / "bin" / name).symlink_to("/bin/sh")
     assert said(clone) == ""
