@@ -25,6 +25,7 @@ from app.offload import Offload
 from app.sandbox.bubblewrap import Bubblewrap
 from app.sandbox.ceilings import Ceilings
 from app.sandbox.remote import Remote
+from app.sources import sources_of
 from app.store.memory import MemoryRunStore
 from app.telemetry.metrics import Metrics
 from app.webhooks.allowed import AllowedHosts
@@ -85,14 +86,18 @@ def create_app(settings: Settings) -> FastAPI:
 async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack) -> Service:
     """Start the parts of a server on `stack`, lowest first, and return them wired."""
     timeouts = settings.timeouts
-    workers = await start_workers(settings, stack)
+    embedded = await start_embedded(settings, stack)
+    sources = await stack.enter_async_context(sources_of(settings))
     key = settings.worker_api_key.get_secret_value() if settings.worker_api_key else None
     client = AioHttpClient(connect_s=timeouts.connect_s, idle_s=timeouts.idle_s, api_key=key)
     await stack.enter_async_context(client)
     pool = Pool(
-        workers,
+        embedded,
         client,
         probe_s=timeouts.probe_s,
+        sources=sources,
+        aliases=settings.aliases,
+        max_in_flight=settings.limits.max_in_flight_per_worker,
         policy=POLICIES[settings.balancing](),
         rules=settings.health.rules(),
         retries=Allowance(share=settings.retries.share, burst=settings.retries.burst, per_s=RETRIES_A_S),
@@ -104,7 +109,7 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
     embedder = await stack.enter_async_context(WordLlamaEmbedder())
     await embedder.warm()
     sandbox = await stack.enter_async_context(sandbox_of(settings.sandbox))
-    metrics = Metrics(workers, sandbox)
+    metrics = Metrics(pool, sandbox, sources)
     engine = Engine(
         pool=pool,
         admission=Admission(pool, metrics, **settings.admission.model_dump()),
@@ -135,14 +140,10 @@ def webhooks(settings: Settings) -> AioHttpWebhooks:
     return AioHttpWebhooks(AllowedHosts(chosen.allowed_hosts), secret=secret, timeout_s=chosen.timeout_s)
 
 
-async def start_workers(settings: Settings, stack: AsyncExitStack) -> list[Worker]:
-    """Return the configured workers or, where there is none, the embedded one, started."""
-    if settings.workers:
-        urls = [worker.announced.url for worker in settings.workers]
-        most = settings.limits.max_in_flight_per_worker
-        return [
-            Worker(id=f"w{number}", locate=lambda url=url: url, max_in_flight=most) for number, url in enumerate(urls)
-        ]
+async def start_embedded(settings: Settings, stack: AsyncExitStack) -> list[Worker]:
+    """Return the embedded worker, started, where no other is configured; else none."""
+    if settings.workers or settings.discovery.dns or settings.redis_url:
+        return []
     own = settings.embedded
     embedded = EmbeddedWorker(model_path=own.model, parallel=own.slots, context=own.context)
     await stack.enter_async_context(embedded)

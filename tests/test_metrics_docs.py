@@ -20,7 +20,7 @@ from app.telemetry.metrics import Metrics
 from app.verifiers.math import MathVerifier
 from app.workers.discovery.urls import Urls
 from app.workers.worker import Worker
-from tests.tools import NoSandbox
+from tests.tools import NoSandbox, unwatched
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(quorum_\w+)` \| (\w+) \| (.*?) \| \S", re.MULTILINE)
@@ -30,7 +30,10 @@ INTERNAL = {"le"}
 
 @pytest.fixture
 def exposed() -> str:
-    metrics = Metrics([Worker(id="w0", locate=lambda: "http://127.0.0.1:1")], NoSandbox(), [Urls()])
+    pool = unwatched(Worker(id="w0", locate=lambda: "http://127.0.0.1:1"))
+    pool.ejections["w0", "failures"] += 1
+    pool.roster.refused["name_taken"] += 1
+    metrics = Metrics(pool, NoSandbox(), [Urls()])
     metrics.answered(_outcome())
     metrics.queue_is("m", 1)
     metrics.waited("m", "normal", 0.5)

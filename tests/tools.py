@@ -17,6 +17,8 @@ from app.sandbox.base import Limits
 from app.verifiers.base import VerifierTools
 from app.webhooks.allowed import AllowedHosts
 from app.webhooks.sender import AioHttpWebhooks
+from app.workers.client import AioHttpClient
+from app.workers.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from app.candidates import Candidate
     from app.inquiry import Inquiry
     from app.sandbox.base import Ended, Program
+    from app.workers.worker import Worker
 
 
 class NoSandbox:
@@ -119,3 +122,8 @@ def aggregator_tools(models: ScriptedModels | None = None, **given: Any) -> Aggr
 async def _as_it_is(candidate: Candidate) -> Candidate:
     await asyncio.sleep(0)
     return candidate
+
+
+def unwatched(*workers: Worker) -> Pool:
+    """Return a pool of these workers that nobody keeps up to date."""
+    return Pool(workers, AioHttpClient(connect_s=1.0, idle_s=1.0), probe_s=60.0)

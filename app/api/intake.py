@@ -70,7 +70,7 @@ class Desk:
         messages = body["messages"]
         job = Job(
             run_id=f"run_{secrets.token_hex(16)}",
-            model=selection.model,
+            model=self.pool.resolve(selection.model),
             messages=messages,  # pyright: ignore[reportArgumentType] - a list of objects: `chat` has validated it
             strategy=strategy,
             selected_by=selection.selected_by,

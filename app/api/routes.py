@@ -70,7 +70,7 @@ async def list_models(request: Request) -> Response:
 async def get_model(request: Request, name: str) -> Response:
     """Return one model that workers serve now. Raises `ModelNotFoundError`."""
     pool = service_of(request).pool
-    pool.check(name)
+    pool.check(pool.resolve(name))
     return _json(_model(name, pool.models()[name]))
 
 

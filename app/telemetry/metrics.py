@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from app.candidates import Fate, Usage
+from app.telemetry.fleet import FleetCollector
 from app.telemetry.sources import SourceCollector
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from app.outcome import Outcome
     from app.sandbox.base import Sandbox
     from app.workers.discovery.base import Source
-    from app.workers.worker import Worker
+    from app.workers.pool import Pool
 
 M = TypeVar("M", Counter, Histogram)
 
@@ -32,7 +33,7 @@ SEVERAL = "several"
 class Metrics:
     """The metrics of one server, in a registry of its own."""
 
-    def __init__(self, workers: Sequence[Worker], sandbox: Sandbox, sources: Sequence[Source] = ()) -> None:
+    def __init__(self, pool: Pool, sandbox: Sandbox, sources: Sequence[Source] = ()) -> None:
         self._registry = CollectorRegistry()
         self._children: dict[tuple[object, tuple[str, ...]], Counter | Histogram] = {}
         by_strategy = ("model", "strategy")
@@ -55,7 +56,7 @@ class Metrics:
         by_priority = ("model", "priority")
         self._queueing = self._histogram("queue_seconds", "Time in the queue.", by_priority, (0.0, *SECONDS))
         self._rejected = self._counter("rejected", "Requests turned away as overloaded.", ("model",))
-        self._watch(workers)
+        self._registry.register(FleetCollector(pool))
         self._registry.register(SourceCollector(sources))
         self._gauge("sandbox_running", "Programs that run in the sandbox.", lambda: sandbox.running)
         self._gauge("sandbox_waiting", "Programs that wait for their turn.", lambda: sandbox.waiting)
@@ -131,14 +132,6 @@ class Metrics:
         if key not in self._children:
             self._children[key] = metric.labels(*labels)
         return cast("M", self._children[key])
-
-    def _watch(self, workers: Sequence[Worker]) -> None:
-        """Let two gauges read the state of each worker whenever they are asked."""
-        up = Gauge("quorum_worker_up", "Whether the worker can serve.", ("worker",), registry=self._registry)
-        busy = Gauge("quorum_worker_in_flight", "Candidates in flight.", ("worker",), registry=self._registry)
-        for worker in workers:
-            up.labels(worker.id).set_function(lambda worker=worker: float(worker.up))
-            busy.labels(worker.id).set_function(lambda worker=worker: float(worker.load.in_flight))
 
     def _gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Let a gauge read a number whenever it is asked."""

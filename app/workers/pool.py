@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
@@ -14,41 +13,37 @@ from app.errors import ModelNotFoundError, NoWorkerError, WorkerStatusError
 from app.workers.balancing.base import Draw
 from app.workers.balancing.two_choices import TwoChoices
 from app.workers.health import HealthRules, State
-from app.workers.probing import PROBE_TIMEOUT_S, Prober
+from app.workers.probing import Prober
 from app.workers.retries import Allowance
-from app.workers.stragglers import TICK_S, Behind, Stragglers
-from app.workers.worker import NOT_ASKED
+from app.workers.roster import Roster
+from app.workers.stragglers import Behind, Stragglers
+from app.workers.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
     from app.errors import CandidateError
     from app.workers.balancing.base import Policy
     from app.workers.client import Client
+    from app.workers.discovery.base import Source
     from app.workers.worker import ServedModel, Worker
 
 MAX_NAMES = 20
 COMPLAINT_S = 1.0
 """Seconds between two log lines on failed calls of one worker."""
 
-LOAD_EVERY_S = 1.0
-"""Seconds between two looks at what a worker says of its load; more where there are more than `LOADS_A_S` workers."""
-
-LOADS_A_S = 100
 FULL = 503
-SUSPECT_TIMEOUT_S = 2.0
-"""Seconds that a worker has to answer when it has fallen silent."""
-
 ANY = Draw()
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class Pool:
-    """Keeps the workers known, gives out those that may serve, and takes those out of service that fail.
+    """Gives out the workers that may serve, and takes those out of service that fail; `watched` keeps it up to date.
 
-    Each is asked what it serves at the start and every `probe_s` seconds. `retries` and `hedges` are what may be
-    asked a second time, because it failed or because its worker is slow; `ejections` counts by worker and reason.
+    `roster` says who there is, `suspects` are to be asked out of turn whether they are still there. `retries` and
+    `hedges` are what may be asked a second time, because it failed or because its worker is slow; `ejections` counts
+    by worker and reason. `aliases` are further names of models.
     """
 
     def __init__(
@@ -57,43 +52,43 @@ class Pool:
         client: Client,
         *,
         probe_s: float,
+        sources: Sequence[Source] = (),
         policy: Policy | None = None,
         rules: HealthRules | None = None,
         retries: Allowance | None = None,
         hedges: Allowance | None = None,
+        aliases: Mapping[str, str] | None = None,
+        max_in_flight: int = 256,
     ) -> None:
-        self.workers: list[Worker] = list(workers)
+        self.roster = Roster(workers, max_in_flight=max_in_flight)
         self.retries = retries or Allowance(share=0.2, burst=100.0, per_s=1.0)
         self.hedges = hedges or Allowance(share=0.05, burst=20.0)
         self.ejections = Counter[tuple[str, str]]()
         self.stragglers = Stragglers(self._fell_behind)
+        self.suspects: set[Worker] = set()
+        self.rules = rules or HealthRules()
+        self._aliases = aliases or {}
         self._policy = policy or TwoChoices()
-        self._rules = rules or HealthRules()
-        self._prober = Prober(client)
-        self._probe_s = probe_s
+        self._watch = Watch(self, Prober(client), sources, probe_s=probe_s)
         self._serving: dict[str, tuple[Worker, ...]] = {}
         self._capacity: dict[str | None, int] = {}
         self._trials: Sequence[Worker] = ()
-        self._suspected: set[Worker] = set()
-        self._group: asyncio.TaskGroup | None = None
-        self._reindex()
+        self.reindex()
 
     @asynccontextmanager
     async def watched(self) -> AsyncGenerator[None]:
-        """Probe all workers once, then keep an eye on them for as long as the context lasts."""
-        await self._probe_all()
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            watches = [
-                group.create_task(watch)
-                for watch in (self._watch(), self._watch_loads(), self._watch_health(), self.stragglers.watch())
-            ]
-            try:
-                yield
-            finally:
-                self._group = None
-                for watch in watches:
-                    watch.cancel()
+        """Ask all workers how they are, then keep an eye on them for as long as the context lasts."""
+        async with self._watch.kept():
+            yield
+
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """All workers, up or not."""
+        return self.roster.workers
+
+    def resolve(self, name: str) -> str:
+        """Return the model that `name` means: an alias's, or itself."""
+        return self._aliases.get(name, name)
 
     @property
     def ready(self) -> bool:
@@ -102,11 +97,13 @@ class Pool:
 
     def models(self) -> dict[str, ServedModel]:
         """Return what the workers that are up serve, by name."""
-        return {name: model for worker in self.workers if worker.up for name, model in worker.models.items()}
+        served = {name: model for worker in self.workers if worker.up for name, model in worker.models.items()}
+        return {**served, **{alias: served[name] for alias, name in self._aliases.items() if name in served}}
 
     def knows(self, model: str) -> bool:
         """Whether any worker, up or not, is known to serve `model`."""
-        return any(model in worker.models for worker in self.workers)
+        name = self.resolve(model)
+        return any(name in worker.models for worker in self.workers)
 
     def capacity(self, model: str | None = None) -> int:
         """Return how many candidates the workers that serve `model` now may draw at once; None: all workers."""
@@ -145,9 +142,9 @@ class Pool:
 
     def served(self, worker: Worker) -> None:
         """Note a call that went well, and at a usual pace."""
-        if worker.health.succeeded(self._rules, time.monotonic()):
+        if worker.health.succeeded(self.rules, time.monotonic()):
             log.info("worker back", worker=worker.id, hint="it gets its full share again by and by")
-            self._reindex()
+            self.reindex()
 
     def failed(self, worker: Worker, error: CandidateError) -> None:
         """Note a call that failed, unless the client's request was at fault; log of many in a short time the first."""
@@ -167,7 +164,7 @@ class Pool:
         if worker.up:
             worker.up, worker.problem = False, "no connection to the worker"
             log.warning("worker down", worker=worker.id, url=worker.url, reason=worker.problem)
-            self._reindex()
+            self.reindex()
 
     def _emergency(self, model: str) -> int:
         return sum(worker.limit for worker in self._last_resort(model))
@@ -201,34 +198,26 @@ class Pool:
         serving = [one for one in self.workers if one.serves]
         mean = sum(one.load.in_flight for one in serving) / len(serving) if serving else 0.0
         if why is not Behind.SLOW:
-            self._suspect(worker)
+            self.suspects.add(worker)
         if worker.load.in_flight <= 2 * mean + 1:
             self._strike(worker, "slowness")
 
     def _strike(self, worker: Worker, reason: str) -> None:
-        if worker.health.strike(self._rules):
+        if worker.health.strike(self.rules):
             self._eject(worker, reason)
 
     def _eject(self, worker: Worker, reason: str) -> None:
         """Take a worker out of service for a while, unless too many are out already."""
         peers = [one for one in self.workers if one.up and one.models.keys() & worker.models.keys()]
         out = sum(one.health.state is not State.IN_SERVICE for one in peers if one is not worker)
-        if out + 1 > self._rules.max_ejected * len(peers):
+        if out + 1 > self.rules.max_ejected * len(peers):
             return
-        seconds = worker.health.eject(self._rules, time.monotonic())
+        seconds = worker.health.eject(self.rules, time.monotonic())
         self.ejections[worker.id, reason] += 1
         log.warning("worker ejected", worker=worker.id, reason=reason, for_s=seconds)
-        self._reindex()
+        self.reindex()
 
-    def _suspect(self, worker: Worker) -> None:
-        """Ask a worker out of turn whether it is still there."""
-        if self._group and worker not in self._suspected:
-            self._suspected.add(worker)
-            self._group.create_task(self._probe(worker, SUSPECT_TIMEOUT_S)).add_done_callback(
-                lambda _: self._suspected.discard(worker)
-            )
-
-    def _reindex(self) -> None:
+    def reindex(self) -> None:
         """Put down anew which workers may serve what; after every change of that, so that choosing costs little."""
         serving: dict[str, list[Worker]] = {}
         for worker in self.workers:
@@ -239,46 +228,3 @@ class Pool:
         self._capacity = {name: sum(worker.limit for worker in workers) for name, workers in serving.items()}
         self._capacity[None] = sum(worker.limit for worker in self.workers if worker.serves)
         self._trials = [worker for worker in self.workers if worker.health.state is State.ON_TRIAL]
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(self._probe_s if self.ready else min(1.0, self._probe_s))
-            await self._probe_all()
-
-    async def _watch_loads(self) -> None:
-        while True:
-            await asyncio.sleep(max(LOAD_EVERY_S, len(self.workers) / LOADS_A_S))
-            async with asyncio.TaskGroup() as group:
-                for worker in self.workers:
-                    if worker.up and worker.traits.tells_load:
-                        group.create_task(self._prober.read_load(worker))
-
-    async def _watch_health(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            now = time.monotonic()
-            for worker in self.workers:
-                worker.warmth = worker.health.warmth(self._rules, now)
-                if worker.health.try_again(now):
-                    log.info("worker on trial", worker=worker.id)
-                    self._reindex()
-
-    async def _probe_all(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for worker in self.workers:
-                group.create_task(self._probe(worker))
-
-    async def _probe(self, worker: Worker, timeout_s: float = PROBE_TIMEOUT_S) -> None:
-        before = worker.up, worker.models, worker.limit
-        problem = await self._prober.problem(worker, timeout_s)
-        worker.up = problem is None
-        if problem != worker.problem:
-            if problem:
-                log.warning("worker down", worker=worker.id, url=worker.url, reason=problem)
-            else:
-                log.info("worker up", worker=worker.id, engine=worker.traits.name, models=sorted(worker.models))
-        if worker.up and worker.problem not in {None, NOT_ASKED} and worker.health.state is State.IN_SERVICE:
-            worker.health.start(time.monotonic())
-        worker.problem = problem
-        if before != (worker.up, worker.models, worker.limit):
-            self._reindex()

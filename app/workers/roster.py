@@ -22,9 +22,9 @@ log = structlog.stdlib.get_logger(__name__)
 class Roster:
     """Keeps the list of workers by the addresses that sources name.
 
-    A worker that several sources name is one, and stays for as long as any of them does; then it drains, and is
-    let go when it has drawn its last candidate. `refused` counts workers that were kept out by the reason, each once for
-    as long as its source names it so.
+    A worker that several sources name is one, and stays for as long as any of them does; then it drains, and is let go
+    when it has drawn its last candidate. `refused` counts workers that were kept out by the reason, each once for as
+    long as its source names it so.
     """
 
     def __init__(self, workers: Iterable[Worker] = (), *, max_in_flight: int = 256) -> None:

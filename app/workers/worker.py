@@ -56,10 +56,10 @@ class Worker:
     """One OpenAI-compatible server.
 
     `slots` is the largest `n` of a request, `max_in_flight` how many candidates a worker without slots may draw at
-    once. `up`: it answers, else `problem` says why it can't be used; `draining`: it gets no new candidates, by
-    an operator's word; `dismissed`: nor does it, as no source names it any more, and it goes when it has drawn its last. `warmth` is the share of its usual load that it should get, 0..1, less than 1 for a
-    while after it has come back. `unsaid` are its failed calls since the log last spoke of any, at `said_at` on the
-    monotonic clock.
+    once. `up`: it answers, else `problem` says why it can't be used; `draining`: it gets no new candidates, by an
+    operator's word; `dismissed`: nor does it, as no source names it any more, and it goes when it has drawn its last.
+    `warmth` is the share of its usual load that it should get, 0..1, less than 1 for a while after it has come back.
+    `unsaid` are its failed calls since the log last spoke of any, at `said_at` on the monotonic clock.
     """
 
     id: str

@@ -18,7 +18,7 @@ from app.telemetry.metrics import Metrics
 from app.verifiers.exact import ExactVerifier
 from app.verifiers.regex import RegexVerifier
 from app.workers.worker import Worker
-from tests.tools import NoSandbox
+from tests.tools import NoSandbox, unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def test_an_answer_counts_with_its_candidates_and_tokens_by_fate() -> None:
-    metrics = Metrics([], NoSandbox())
+    metrics = Metrics(unwatched(), NoSandbox())
     metrics.answered(outcome_of())
     metrics.answered(outcome_of())
     assert value(metrics, "quorum_requests_total", outcome="ok", **BY_STRATEGY) == 2
@@ -102,7 +102,7 @@ def test_an_answer_counts_with_its_candidates_and_tokens_by_fate() -> None:
 
 
 def test_durations_are_in_seconds_and_diversity_as_measured() -> None:
-    metrics = Metrics([], NoSandbox())
+    metrics = Metrics(unwatched(), NoSandbox())
     metrics.answered(outcome_of())
     assert value(metrics, "quorum_request_duration_seconds_sum", **BY_STRATEGY) == 0.25
     assert value(metrics, "quorum_gateway_seconds_sum") == 0.002
@@ -114,7 +114,7 @@ def test_durations_are_in_seconds_and_diversity_as_measured() -> None:
 
 
 def test_what_could_not_be_measured_is_not_counted_as_nothing() -> None:
-    metrics = Metrics([], NoSandbox())
+    metrics = Metrics(unwatched(), NoSandbox())
     metrics.answered(outcome_of(diversity=replace(MEASURED, mean_pairwise_similarity=None, vendi_score=None)))
     assert not value(metrics, "quorum_similarity_count", **BY_STRATEGY)
     assert not value(metrics, "quorum_vendi_score_count", **BY_STRATEGY)
@@ -122,7 +122,7 @@ def test_what_could_not_be_measured_is_not_counted_as_nothing() -> None:
 
 
 def test_money_and_early_stops_are_counted_where_there_are_any() -> None:
-    metrics = Metrics([], NoSandbox())
+    metrics = Metrics(unwatched(), NoSandbox())
     metrics.answered(outcome_of(price=Price(completion=1_000_000.0), stopped_by="decided"))
     metrics.answered(outcome_of())
     assert value(metrics, "quorum_cost_usd_total", **BY_STRATEGY) == 65
@@ -130,7 +130,7 @@ def test_money_and_early_stops_are_counted_where_there_are_any() -> None:
 
 
 def test_a_request_that_failed_counts_by_its_error_and_only_what_is_known_is_a_label() -> None:
-    metrics = Metrics([], NoSandbox())
+    metrics = Metrics(unwatched(), NoSandbox())
     metrics.failed(model=None, strategy=None, outcome="model_not_found")
     metrics.failed(model="m", strategy="parallel", outcome="deadline_exceeded")
     unknown = {"model": "unknown", "strategy": "unknown"}
@@ -140,7 +140,7 @@ def test_a_request_that_failed_counts_by_its_error_and_only_what_is_known_is_a_l
 
 def test_workers_are_shown_as_they_are_when_they_are_looked_at() -> None:
     first, second = (Worker(id=name, locate=lambda: "http://worker") for name in ("w1", "w2"))
-    metrics = Metrics([first, second], NoSandbox())
+    metrics = Metrics(unwatched(first, second), NoSandbox())
     assert value(metrics, "quorum_worker_up", worker="w1") == 0
     first.up, second.load.in_flight = True, 3
     assert value(metrics, "quorum_worker_up", worker="w1") == 1
@@ -149,14 +149,14 @@ def test_workers_are_shown_as_they_are_when_they_are_looked_at() -> None:
 
 
 def test_two_servers_in_one_process_count_for_themselves() -> None:
-    one, other = Metrics([], NoSandbox()), Metrics([], NoSandbox())
+    one, other = Metrics(unwatched(), NoSandbox()), Metrics(unwatched(), NoSandbox())
     one.answered(outcome_of())
     assert value(other, "quorum_requests_total", outcome="ok", **BY_STRATEGY) is None
 
 
 def test_verdicts_of_several_kinds_of_verifiers_are_one_series() -> None:
     exact, regex = ExactVerifier(answer="x"), RegexVerifier(pattern="x")
-    metrics = Metrics([], NoSandbox())
+    metrics = Metrics(unwatched(), NoSandbox())
     for verifiers in ((exact, regex), (regex, exact, exact), (regex, regex)):
         outcome = outcome_of()
         strategy = outcome.job.strategy.model_copy(update={"verifiers": verifiers})
@@ -169,7 +169,7 @@ def test_judges_count_under_their_own_model_and_so_does_what_another_model_has_w
     written = replace(WINNER, model="writer", synthesized=True)
     calls = [SideCall(model="judge", usage=Usage(prompt=7, completion=3), seconds=1.0)] * 2
     cost = account([WINNER, written], undrawn=0, calls=4, model="m", prices={}, busy_s=1.0, side_calls=calls)
-    metrics = Metrics([], NoSandbox())
+    metrics = Metrics(unwatched(), NoSandbox())
     metrics.answered(replace(outcome_of([WINNER, written]), cost=cost))
     assert value(metrics, "quorum_tokens_total", model="judge", kind="completion", fate="verifier") == 6
     assert value(metrics, "quorum_tokens_total", model="judge", kind="prompt", fate="verifier") == 14

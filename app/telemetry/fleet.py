@@ -1,0 +1,47 @@
+"""Metrics of the workers, read whenever they are asked for, as workers come and go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.core import Metric
+
+    from app.workers.pool import Pool
+
+
+class FleetCollector(Collector):
+    """Reads a pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what the pool knows now."""
+        by_worker = ("worker",)
+        up = GaugeMetricFamily("quorum_worker_up", "Whether the worker answers.", labels=by_worker)
+        serving = GaugeMetricFamily("quorum_worker_serving", "Whether it is given candidates.", labels=by_worker)
+        busy = GaugeMetricFamily("quorum_worker_in_flight", "Candidates in flight.", labels=by_worker)
+        tokens = GaugeMetricFamily("quorum_worker_outstanding_tokens", "Tokens they may take.", labels=by_worker)
+        for worker in self._pool.workers:
+            up.add_metric([worker.id], float(worker.up))
+            serving.add_metric([worker.id], float(worker.serves))
+            busy.add_metric([worker.id], worker.load.in_flight)
+            tokens.add_metric([worker.id], worker.load.outstanding)
+        yield from (up, serving, busy, tokens)
+        ejected = CounterMetricFamily(
+            "quorum_worker_ejections", "Times that a worker was taken out of service.", labels=("worker", "reason")
+        )
+        for (worker_id, reason), times in self._pool.ejections.items():
+            ejected.add_metric([worker_id, reason], times)
+        refused = CounterMetricFamily("quorum_workers_refused", "Workers kept out.", labels=("reason",))
+        for reason, times in self._pool.roster.refused.items():
+            refused.add_metric([reason], times)
+        yield from (ejected, refused)
+        yield CounterMetricFamily("quorum_retries", "Calls made anew.", value=self._pool.retries.taken)
+        yield CounterMetricFamily("quorum_hedges", "Calls made twice.", value=self._pool.hedges.taken)
