@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SETTINGS = {"timeouts": {"probe_s": 1.0}}
+UNPOOLED = httpx2.Limits(max_keepalive_connections=0)
+"""Tests idle for about as long as a gateway keeps a connection, which may then close under a request."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,8 +32,9 @@ def fleet() -> Iterator[Fleet]:
     """Two servers that start at the same time, as each of them waits more than it works."""
     with ExitStack() as stack:
         with ThreadPoolExecutor() as pool:
-            servers = tuple(pool.map(stack.enter_context, (vllm("generate", MODEL) for _ in range(2))))
+            starts = [pool.submit(stack.enter_context, vllm("generate", MODEL)) for _ in range(2)]
+            servers = tuple(start.result() for start in starts)
         urls = [server.url for server in servers]
         url = stack.enter_context(gateway(Settings.model_validate({"workers": urls, **SETTINGS})))
-        client = stack.enter_context(httpx2.Client(base_url=url, timeout=120))
+        client = stack.enter_context(httpx2.Client(base_url=url, timeout=60, limits=UNPOOLED))
         yield Fleet(servers=servers, url=url, client=client)

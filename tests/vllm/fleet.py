@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx2
-
 from tests.vllm.counters import Counters, in_flight, settled, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import httpx2
 
     from tests.vllm.servers import Vllm
 

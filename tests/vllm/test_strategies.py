@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
 BLOCK = 128
 """Tokens in a block of vLLM's cache on CPUs: only whole blocks are found again."""
-WORDS = "river stone apple window garden music paper forest bread winter".split()
+WORDS = ["river", "stone", "apple", "window", "garden", "music", "paper", "forest", "bread", "winter"]
 NEVER = {"type": "regex", "pattern": "^nothing like that$"}
 STRATEGIES: dict[str, tuple[int, Json]] = {
     "single": (1, {"type": "single"}),
@@ -44,7 +44,7 @@ def assert_counted(fleet: Fleet, before: Counters, answer: Json, calls: int) -> 
 @strategies
 def test_the_usage_of_an_answer_is_what_the_workers_counted(fleet: Fleet, calls: int, strategy: Json) -> None:
     before = fleet.settled()
-    answer = fleet.answer(strategy, max_tokens=24)
+    answer = fleet.answer(strategy, max_tokens=16)
     assert answer["choices"][0]["finish_reason"] in {"stop", "length"}
     assert_counted(fleet, before, answer, calls)
 
@@ -54,7 +54,7 @@ def test_the_usage_of_a_stream_is_what_the_workers_counted_and_it_ends_once(
     fleet: Fleet, calls: int, strategy: Json
 ) -> None:
     before = fleet.settled()
-    events = fleet.stream(strategy, max_tokens=24)
+    events = fleet.stream(strategy, max_tokens=16)
     assert events.index("[DONE]") == len(events) - 1
     assert_counted(fleet, before, account(events), calls)
 
