@@ -19,8 +19,8 @@ LONG: Json = {"max_tokens": 3_000, "ignore_eos": True}
 """A minute's work and more, so that only cancelling ends it while a test waits."""
 UNCOUNTED = 7
 """The most tokens of a cancelled candidate that went uncounted: vLLM sends every eighth chunk."""
-SENTENCE: Json = {"stop": [".", ",", "!"], "max_tokens": 400}
-"""Candidates end with their first clause, some sooner than others."""
+SENTENCE: Json = {"stop": ["."], "max_tokens": 400}
+"""Candidates end with their first sentence, some sooner than others."""
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
@@ -44,18 +44,18 @@ def test_work_ends_with_the_deadline(fleet: Fleet) -> None:
 
 
 def test_the_deadline_cuts_the_last_wave_off_and_counts_it(fleet: Fleet) -> None:
-    strategy = {"type": "parallel", "n": 64, "wave": 2, "stop": "none", "budget": {"deadline_s": 8.0}}
+    strategy = {"type": "parallel", "n": 64, "wave": 2, "stop": "none", "budget": {"deadline_s": 12.0}}
     assert cut_off(fleet, strategy, max_tokens=24, ignore_eos=True) == "deadline"
 
 
 def test_the_budget_cuts_off_what_is_under_way_and_counts_it(fleet: Fleet) -> None:
-    strategy = {"type": "parallel", "n": 8, "stop": "none", "budget": {"max_completion_tokens": 100}}
+    strategy = {"type": "parallel", "n": 8, "stop": "none", "budget": {"max_completion_tokens": 150}}
     unbounded = {name: value for name, value in SENTENCE.items() if name != "max_tokens"}
     assert cut_off(fleet, strategy, **unbounded) == "budget"
 
 
 def test_a_decided_vote_cuts_the_rest_off_and_counts_it(fleet: Fleet) -> None:
-    strategy = {"type": "parallel", "n": 8, "stop": "decided", "answer": {"type": "regex", "pattern": "([a-z ])"}}
+    strategy = {"type": "parallel", "n": 8, "stop": "decided", "answer": {"type": "regex", "pattern": "e"}}
     assert cut_off(fleet, strategy, **SENTENCE) == "decided"
 
 
