@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -22,7 +22,7 @@ from tests.stage import MODEL, QUESTION
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-QUORUM = str(Path(sys.executable).with_name("quorum"))
+QUORUM = (sys.executable, "-m", "app.cli")
 SLOW = Reply(texts=("word " * 6_000,), delay_per_chunk_s=0.05)
 
 
@@ -56,10 +56,12 @@ class Told:
 
 
 @asynccontextmanager
-async def serving(worker: Upstream) -> AsyncGenerator[Told]:
+async def serving(worker: Upstream, **environment: str) -> AsyncGenerator[Told]:
     """Run `quorum serve` in front of `worker`, as a process of its own."""
-    command = [QUORUM, "serve", "--port", "0", "--worker", worker.url]
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    command = [*QUORUM, "serve", "--port", "0", "--worker", worker.url]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=PIPE, stderr=PIPE, env={**os.environ, **environment}
+    )
     try:
         assert process.stdout is not None
         found = re.search(r"http://\S+", (await process.stdout.readline()).decode())
@@ -109,5 +111,50 @@ def test_told_once_it_lets_a_request_come_to_its_end() -> None:
                 told.process.send_signal(signal.SIGTERM)
             assert answer.result().json()["choices"][0]["message"]["content"] == "The answer is 42."
             assert "Traceback" not in await told.ended()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.slow
+def test_while_it_drains_it_is_not_ready_and_turns_away_what_comes_on_open_connections() -> None:
+    async def scenario() -> None:
+        quick = Reply(texts=("The answer is 42.",), delay_first_s=3.0)
+        async with Upstream(always(quick), models=(MODEL,)) as worker, serving(worker) as told:
+            async with asyncio.TaskGroup() as group, httpx2.AsyncClient(base_url=told.client.base_url) as second:
+                assert (await second.get("/readyz")).status_code == 200
+                answer = group.create_task(told.ask())
+                async with httpx2.AsyncClient(base_url=told.client.base_url) as third:
+                    await third.get("/healthz")
+                    await worker.wait_until(lambda upstream: upstream.in_flight == 1)
+                    told.process.send_signal(signal.SIGTERM)
+                    await told.until(None)
+                    refused = await third.post("/v1/chat/completions", json=QUESTION)
+                not_ready = await second.get("/readyz")
+            log = await told.ended()
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        assert (refused.headers["connection"], refused.headers["retry-after"]) == ("close", "5")
+        assert (not_ready.status_code, not_ready.json()["error"]["code"]) == (503, "draining")
+        assert not_ready.headers["connection"] == "close"
+        assert answer.result().json()["choices"][0]["message"]["content"] == "The answer is 42."
+        assert answer.result().headers["connection"] == "close"
+        assert "Traceback" not in log
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.slow
+def test_when_the_grace_time_is_over_what_is_left_is_cancelled_and_told_so() -> None:
+    async def scenario() -> None:
+        grace = {"QUORUM_SHUTDOWN_GRACE_S": "0.3"}
+        async with Upstream(always(SLOW), models=(MODEL,)) as worker, serving(worker, **grace) as told:
+            async with asyncio.TaskGroup() as group:
+                answer = group.create_task(told.ask())
+                await worker.wait_until(lambda upstream: upstream.in_flight == 1)
+                told.process.send_signal(signal.SIGTERM)
+            log = await told.ended()
+            await worker.wait_until(lambda upstream: upstream.in_flight == 0)
+        assert (answer.result().status_code, answer.result().json()["error"]["code"]) == (503, "unavailable")
+        assert "requests cancelled" in log
+        assert "Traceback" not in log
 
     asyncio.run(scenario())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 
 from tests.scripted.hosted import hosted
@@ -16,6 +15,8 @@ from tests.stage import MODEL, QUESTION, staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx2
 
     from tests.scripted.hosted import Hosted
     from tests.stage import Stage
@@ -154,9 +155,8 @@ def test_only_what_was_added_can_be_removed(stage: Stage) -> None:
 def test_a_removed_worker_first_finishes_what_it_has_and_its_name_is_free(stage: Stage, another: Hosted) -> None:
     another.upstream.script = always(Reply(texts=("one two three four",), delay_per_chunk_s=0.2))
     add(stage, url=another.url, name="b")
-    with httpx2.Client(base_url=stage.url, timeout=30).stream(
-        "POST", "/v1/chat/completions", json={**QUESTION, "model": "another", "stream": True}
-    ) as answer:
+    question = {**QUESTION, "model": "another", "stream": True}
+    with stage.client.stream("POST", "/v1/chat/completions", json=question) as answer:
         another.wait_until(lambda upstream: upstream.in_flight == 1)
         for _ in range(2):
             assert stage.client.delete("/admin/workers/b").json()["state"] == "leaving"
