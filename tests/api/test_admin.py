@@ -25,10 +25,20 @@ NOWHERE = "http://127.0.0.1:9"
 TIMEOUTS = {"connect_s": 2.0, "idle_s": 5.0, "probe_s": 0.2}
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[Stage]:
+    with staged(timeouts=TIMEOUTS, admission={"no_worker_wait_s": 0.1}) as stage:
+        yield stage
+
+
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with staged(timeouts=TIMEOUTS) as running:
-        yield running
+def stage(running: Stage) -> Iterator[Stage]:
+    """A gateway with one worker, `w0`; what a test has added is removed after it."""
+    yield running
+    for name, worker in workers(running).items():
+        if "admin" in worker["sources"]:
+            running.client.delete(f"/admin/workers/{name}")
+    until(running, {"w0"})
 
 
 @pytest.fixture
@@ -195,9 +205,7 @@ def test_admin_keys_open_the_api_and_keys_of_clients_never_do() -> None:
     "settings",
     [{"api_keys": ["client"]}, {"host": "0.0.0.0", "insecure": True}],  # noqa: S104 - the test listens on loopback
 )
-def test_without_admin_keys_the_api_is_closed_on_a_server_that_is_not_open_and_local(
-    settings: dict[str, object],
-) -> None:
+def test_without_admin_keys_the_api_is_closed_on_a_server_that_is_not_open_and_local(settings: dict[str, Any]) -> None:
     with staged(**settings) as stage:
         refused = stage.client.get("/admin/workers", headers={"Authorization": "Bearer client"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
