@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from tests.bench.figures import Plan
+from tests.bench.fleet import measure_fleet
 from tests.bench.humaneval import RECORDED
 from tests.bench.measure import measure
+from tests.bench.prefill import INSTALL, INSTALLED, measure_prefill
 from tests.bench.processes import BARE, GATEWAY, StartError
 from tests.bench.report import machine, markdown
 from tests.bench.selecting import measure_selecting
@@ -69,10 +71,25 @@ def _selecting(options: argparse.Namespace) -> tuple[str, int]:
     return found.markdown(), 0
 
 
+def _prefill(options: argparse.Namespace) -> tuple[str, int]:  # noqa: ARG001 - one request is the shortest round
+    """Measure what a fan-out costs in prefill, where there is a real vLLM."""
+    if not INSTALLED.exists():
+        return f"**Prefill of a fan-out**: left out, as there is no vLLM here; {INSTALL} installs one.\n", 0
+    return measure_prefill(_say).markdown(), 0
+
+
+def _fleet(options: argparse.Namespace) -> tuple[str, int]:
+    """Measure the choice of workers, and requests beside a slow one."""
+    found = measure_fleet(_say, seconds=3.0) if options.tiny else measure_fleet(_say)
+    return found.markdown(), found.failures
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], tuple[str, int]]] = {
     "gateway": _gateway,
     "verifying": _verifying,
     "selecting": _selecting,
+    "prefill": _prefill,
+    "fleet": _fleet,
 }
 
 

@@ -3,77 +3,95 @@ from __future__ import annotations
 from app.workers.discovery.base import Announced
 from app.workers.roster import Roster
 
-A = Announced(url="http://10.0.0.7:8000", name="a")
-B = Announced(url="http://10.0.0.8:8000", name="b")
+A, B = Announced(url="http://a:1"), Announced(url="http://b:2", name="big", labels={"gpu": "h100"}, limit=7)
 
 
-def names(roster: Roster) -> dict[str, str]:
-    return {worker.id: worker.url for worker in roster.workers}
+def ids(roster: Roster) -> list[str]:
+    return [worker.id for worker in roster.workers]
 
 
-def test_a_worker_stays_for_as_long_as_any_source_names_it() -> None:
+def test_workers_are_called_by_their_name_their_address_or_their_number() -> None:
     roster = Roster()
-    (worker,) = roster.take("urls", [A])
-    assert roster.take("registry", [A]) == []
-    assert roster.sources(worker) == ["urls", "registry"]
-    roster.take("urls", [])
+    assert [one.id for one in roster.take("dns", [A, B])] == ["a:1", "big"]
+    assert [one.id for one in roster.take("urls", [Announced(url="http://c")], numbered=True)] == ["w0"]
+    assert (roster.workers[1].labels, roster.workers[1].limit) == ({"gpu": "h100"}, 7)
+
+
+def test_what_is_named_again_is_not_new_and_what_is_said_of_it_anew_counts() -> None:
+    roster = Roster()
+    roster.take("s", [A])
+    assert roster.take("s", [Announced(url="http://a:1", limit=3)]) == []
+    assert [worker.limit for worker in roster.workers] == [3]
+
+
+def test_a_worker_stays_as_long_as_any_source_names_it_and_until_it_has_drawn_its_last() -> None:
+    roster = Roster()
+    (worker,) = roster.take("one", [A])
+    roster.take("other", [A])
+    roster.take("one", [])
     assert not worker.dismissed
-    roster.take("registry", [])
-    assert worker.dismissed
-    assert roster.forget_drained() == [worker]
-    assert roster.at(A.url) is None
-
-
-def test_a_worker_that_leaves_goes_when_it_has_drawn_its_last() -> None:
-    roster = Roster()
-    (worker,) = roster.take("urls", [A])
+    assert roster.sources(worker) == ["other"]
     worker.load.begin(1, 10)
-    roster.take("urls", [])
+    roster.take("other", [])
+    assert worker.dismissed
     assert roster.forget_drained() == []
     worker.load.end(1, 10)
     assert roster.forget_drained() == [worker]
+    assert roster.workers == []
 
 
-def test_a_name_may_move_to_another_address() -> None:
+def test_a_worker_that_is_named_again_while_it_drains_stays() -> None:
     roster = Roster()
-    (old,) = roster.take("urls", [A])
+    (worker,) = roster.take("s", [A])
+    roster.take("s", [])
+    roster.take("s", [A])
+    assert not worker.dismissed
+
+
+def test_of_two_workers_with_one_name_the_first_keeps_it_and_the_other_is_refused_once() -> None:
+    roster = Roster()
+    roster.take("s", [B])
+    for _ in range(3):
+        assert roster.take("t", [Announced(url="http://other", name="big"), A])[:1] != ["big"]
+    assert ids(roster) == ["big", "a:1"]
+    assert roster.refused["name_taken"] == 1
+
+
+def test_a_worker_that_had_been_refused_comes_in_when_the_name_is_free() -> None:
+    roster = Roster()
+    roster.take("s", [B])
+    late = Announced(url="http://other", name="big")
+    roster.take("t", [late])
+    roster.take("s", [])
+    roster.forget_drained()
+    assert [one.url for one in roster.take("t", [late])] == ["http://other"]
+
+
+def test_a_name_that_moves_to_another_address_is_free_at_once() -> None:
+    roster = Roster()
+    (old,) = roster.take("s", [B])
     old.load.begin(1, 10)
-    moved = Announced(url=B.url, name="a")
-    assert [worker.url for worker in roster.take("urls", [moved])] == [B.url]
-    assert names(roster) == {"a": B.url, "a@10.0.0.7:8000": A.url}
+    assert [one.url for one in roster.take("s", [Announced(url="http://c:3", name="big")])] == ["http://c:3"]
+    assert {worker.id: worker.url for worker in roster.workers} == {"big": "http://c:3", "big@b:2": "http://b:2"}
 
 
-def test_a_name_that_is_taken_is_refused_once_for_as_long_as_it_is_said() -> None:
+def test_an_operators_drain_ends_with_what_it_was_for() -> None:
     roster = Roster()
-    roster.take("urls", [A])
-    for _ in range(2):
-        assert roster.take("registry", [Announced(url=B.url, name="a")]) == []
-    assert roster.refused == {"name_taken": 1}
-
-
-def test_a_worker_that_comes_back_before_it_has_gone_is_the_same_and_serves() -> None:
-    roster = Roster()
-    (worker,) = roster.take("urls", [A])
+    (worker,) = roster.take("s", [A])
     worker.draining = True
-    roster.take("urls", [])
-    assert roster.take("urls", [A]) == []
-    assert (worker.dismissed, worker.draining) == (False, False)
+    roster.take("s", [A])
+    assert worker.draining
+    roster.take("s", [])
+    roster.take("s", [A])
+    assert not worker.draining
 
 
-def test_limit_and_labels_are_what_is_said_now() -> None:
+def test_limit_and_labels_are_what_is_said_now_first_by_who_says_anything() -> None:
     roster = Roster(max_in_flight=9)
-    (worker,) = roster.take("urls", [Announced(url=A.url, limit=3, labels={"zone": "b"})])
-    assert (worker.max_in_flight, worker.labels) == (3, {"zone": "b"})
-    roster.take("registry", [Announced(url=A.url, limit=4)])
-    assert worker.max_in_flight == 3
-    roster.take("urls", [A])
-    assert (worker.max_in_flight, worker.labels) == (4, {})
-    roster.take("registry", [])
-    assert worker.max_in_flight == 9
-
-
-def test_workers_without_a_name_are_numbered_or_called_by_their_address() -> None:
-    roster = Roster()
-    roster.take("urls", [Announced(url="http://a:1"), Announced(url="http://b:1")], numbered=True)
-    roster.take("registry", [Announced(url="http://c:1")])
-    assert names(roster) == {"w0": "http://a:1", "w1": "http://b:1", "c:1": "http://c:1"}
+    (worker,) = roster.take("one", [B])
+    roster.take("other", [Announced(url=B.url, limit=4)])
+    assert (worker.limit, worker.labels) == (7, {"gpu": "h100"})
+    roster.take("one", [Announced(url=B.url)])
+    assert (worker.limit, worker.labels) == (4, {})
+    roster.take("other", [])
+    assert worker.limit == 9
