@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,14 +121,16 @@ def given(options: argparse.Namespace) -> dict[str, object]:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM; SIGHUP has the configuration read again."""
     from app.main import create_app  # noqa: PLC0415 - the server's parts take a second to import
     from app.server import Server  # noqa: PLC0415
     from app.telemetry.logs import configure_logging  # noqa: PLC0415
 
-    settings = load_settings(options.config, given(options))
+    read = partial(load_settings, options.config, given(options))
+    settings = read()
     configure_logging(settings.log_level)
-    server = Server(create_app(settings), host=settings.host, port=settings.port)
+    app = create_app(settings)
+    server = Server(app, host=settings.host, port=settings.port, grace_s=settings.shutdown_grace_s, read=read)
     spare_collector()
     with server.socket:
         print(f"Quorum starts on {server.url} ; {server.url}/readyz answers 200 once a model can serve", flush=True)

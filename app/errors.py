@@ -6,13 +6,17 @@
       │    ├─ BudgetTooSmallError    400 budget_too_small
       │    └─ RequestTooLargeError   413 request_too_large
       ├─ InvalidKeyError         401 invalid_api_key
+      ├─ ForbiddenError          403 forbidden: the admin API is closed to whoever asks
       ├─ NotFoundError           404 not_found
       │    └─ ModelNotFoundError     404 model_not_found
+      ├─ ConflictError           409 conflict: what is asked for doesn't go with what is there
       ├─ WorkerRefusedError      the worker's own 4xx
       ├─ AllCandidatesFailedError    502 all_candidates_failed
       ├─ UnavailableError        503
       │    ├─ NoWorkerError          503 no_worker
-      │    └─ OverloadedError        503 overloaded: too many requests wait for the model
+      │    ├─ OverloadedError        503 overloaded: too many requests wait for the model
+      │    └─ StoppingError          503 unavailable: the server is ending
+      │         └─ DrainingError         503 draining: what /readyz says of that
       ├─ DeadlineExceededError   504 deadline_exceeded
       ├─ SandboxError            500 sandbox_failed: a program could not be run, whatever it is
       │    ├─ SandboxUnavailableError    there is nothing here that can isolate a program
@@ -91,6 +95,14 @@ class InvalidKeyError(QuorumError):
     code = "invalid_api_key"
 
 
+class ForbiddenError(QuorumError):
+    """This server doesn't do that for whoever asks; the message says what would have to be configured."""
+
+    status = 403
+    type = "permission_error"
+    code = "forbidden"
+
+
 class NotFoundError(QuorumError):
     """There is nothing under this name."""
 
@@ -103,6 +115,14 @@ class ModelNotFoundError(NotFoundError):
     """No worker serves the model."""
 
     code = "model_not_found"
+
+
+class ConflictError(QuorumError):
+    """What is asked for doesn't go with what is there; the message says what to do first."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "conflict"
 
 
 class WorkerRefusedError(QuorumError):
@@ -140,6 +160,19 @@ class OverloadedError(UnavailableError):
     """Too many requests wait for the model, or this one has waited as long as it may."""
 
     code = "overloaded"
+
+
+class StoppingError(UnavailableError):
+    """The server is ending; its connection is closed with this answer."""
+
+    def __init__(self, message: str = "the server is stopping; send the request again") -> None:
+        super().__init__(message, retry_after_s=5)
+
+
+class DrainingError(StoppingError):
+    """The server is not ready any more, as it is ending."""
+
+    code = "draining"
 
 
 class DeadlineExceededError(QuorumError):

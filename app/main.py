@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from app.admission.admission import Admission
 from app.answers.equivalence import Equivalence
 from app.api import catalogue, routes
-from app.api.auth import Gatekeeper
+from app.api.admin import admin
+from app.api.auth import AdminGate, Gatekeeper
 from app.api.failures import on_http_error, on_quorum_error, on_unexpected_error
 from app.api.front import FrontDoor
 from app.api.intake import Desk
@@ -22,10 +23,12 @@ from app.diversity.embedding import WordLlamaEmbedder
 from app.engine import Engine
 from app.errors import QuorumError
 from app.offload import Offload
+from app.reload import Reload
 from app.sandbox.bubblewrap import Bubblewrap
 from app.sandbox.ceilings import Ceilings
 from app.sandbox.remote import Remote
-from app.sources import sources_of
+from app.settings import is_loopback
+from app.sources import listed_in, sources_of
 from app.store.memory import MemoryRunStore
 from app.telemetry.metrics import Metrics
 from app.webhooks.allowed import AllowedHosts
@@ -36,10 +39,13 @@ from app.workers.cpus import usable_cpus
 from app.workers.embedded import EmbeddedWorker
 from app.workers.pool import Pool
 from app.workers.retries import Allowance
+from app.workers.steward import Steward
 from app.workers.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
+
+    from pydantic import SecretStr
 
     from app.sandbox.base import Sandbox
     from app.settings import Sandbox as SandboxSettings
@@ -76,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.redirect_slashes = False  # behind a proxy it would redirect to an address that isn't ours to know
     app.include_router(routes.api)
     app.include_router(routes.probes)
+    app.include_router(admin)
     app.add_exception_handler(QuorumError, on_quorum_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(Exception, on_unexpected_error)
@@ -87,7 +94,8 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
     """Start the parts of a server on `stack`, lowest first, and return them wired."""
     timeouts = settings.timeouts
     embedded = await start_embedded(settings, stack)
-    sources = await stack.enter_async_context(sources_of(settings))
+    listed = listed_in(settings)
+    sources = await stack.enter_async_context(sources_of(settings, listed))
     key = settings.worker_api_key.get_secret_value() if settings.worker_api_key else None
     client = AioHttpClient(connect_s=timeouts.connect_s, idle_s=timeouts.idle_s, api_key=key)
     await stack.enter_async_context(client)
@@ -123,14 +131,28 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         sandbox=sandbox,
     )
     return Service(
+        admin_gate=admin_gate(settings),
         catalogue=catalogue.listing(selector),
         desk=Desk(selector=selector, limits=settings.limits, pool=pool),
         engine=engine,
-        gatekeeper=Gatekeeper(keys=[key.get_secret_value().encode() for key in settings.api_keys]),
+        gatekeeper=Gatekeeper(keys=encoded(settings.api_keys)),
         metrics=metrics,
         pool=pool,
+        reload=Reload(settings, listed=listed, pool=pool),
         runs=MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes),
+        steward=Steward(pool),
     )
+
+
+def admin_gate(settings: Settings) -> AdminGate:
+    """Return who may use the admin API: without keys of its own, those who share the machine with an open server."""
+    local = is_loopback(settings.host) and not settings.api_keys
+    return AdminGate(keys=encoded(settings.admin_keys), local=local)
+
+
+def encoded(keys: Sequence[SecretStr]) -> list[bytes]:
+    """Return keys as the bytes that are sent."""
+    return [key.get_secret_value().encode() for key in keys]
 
 
 def webhooks(settings: Settings) -> AioHttpWebhooks:

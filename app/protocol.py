@@ -67,6 +67,11 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._head > MAX_HEAD:
                 self.send_400_response(f"The request's headers take more than {MAX_HEAD} bytes.")
 
+    def wind_down(self) -> None:
+        """Let an answer that is under way be the last here; a connection without one stays open for a refusal."""
+        if self.cycle and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End with the connection."""
         self._silence()

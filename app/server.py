@@ -4,37 +4,59 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 import uvicorn
 
 from app.protocol import BoundedProtocol
+from app.settings import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
     from types import FrameType
 
     from fastapi import FastAPI
 
+    from app.settings import Settings
+
 BACKLOG = 2_048
-GRACE_S = 30
-"""Seconds that requests in flight have to finish once the server is told to stop."""
+GRACE_S = 30.0
+"""Seconds that requests in flight have to finish where nothing else is said."""
 
 LAST_WORDS_S = 2
 """Seconds that they have to answer once they are cancelled."""
+
+LOOK_S = 0.1
+"""Seconds between two looks at whether requests may still finish."""
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class Server(uvicorn.Server):
-    """uvicorn with Quorum's settings, on a socket that is bound before anything else is started."""
+    """uvicorn with Quorum's settings, on a socket that is bound before anything else is started.
 
-    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+    Requests in flight have `grace_s` seconds once it is told to end. At SIGHUP it lets the app take in what `read`
+    returns, the configuration as it is now.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        host: str,
+        port: int,
+        grace_s: float = GRACE_S,
+        read: Callable[[], Settings] | None = None,
+    ) -> None:
         self.socket = bind(host, port)
         self._app = app
+        self._grace_s = grace_s
+        self._read = read
+        self._reload_due = False
         config = uvicorn.Config(
             app,
             loop="uvloop",
@@ -44,7 +66,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=LAST_WORDS_S,  # what is in flight has ended before
         )
         super().__init__(config)
 
@@ -65,29 +87,71 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         logger.setLevel(level)
 
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture those that end the server, and SIGHUP."""
+        before = signal.signal(signal.SIGHUP, self.handle_hangup)
+        try:
+            with super().capture_signals():
+                yield
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
+    def handle_hangup(self, _sig: int, _frame: FrameType | None) -> None:
+        """Have the configuration read again, at the next tick of the server once it has started."""
+        self._reload_due = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is due; return whether the server is to end."""
+        if self._reload_due and self._read:
+            self._reload_due = False
+            self._reload(self._read)
+        return await super().on_tick(counter)
+
+    def _reload(self, read: Callable[[], Settings]) -> None:
+        """Let the app take in the configuration as it is now; one that can't be used changes nothing."""
+        try:
+            settings = read()
+        except (ConfigurationError, OSError) as error:
+            log.error("reload failed", reason=str(error), hint="nothing was changed")  # noqa: TRY400 - that says it
+        else:
+            self._app.state.service.reload.apply(settings)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Tell that the end is coming, and begin it; a second signal cuts it short."""
         if self.should_exit:
             self.force_exit = True
         else:
-            log.info("stopping", requests_have_s=GRACE_S, hint="interrupt again to end at once")
+            log.info("stopping", requests_have_s=self._grace_s, hint="interrupt again to end at once")
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Turn away those that wait in a queue, and give the others their time to end.
+        """Take no new connections, turn away new requests, let those in flight end, and end in order.
 
-        Where that is cut short, cancel them, let them say so, and end in order.
+        Connections that are kept alive stay until then: what a client sends on one at this moment gets an answer.
         """
         if service := getattr(self._app.state, "service", None):
             service.stop()
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        for connection in cast("set[BoundedProtocol]", self.server_state.connections):
+            connection.wind_down()
+        await self._finish()
         await super().shutdown(sockets)
         if self.force_exit:
-            running = list(self.server_state.tasks)
-            for task in running:
-                task.cancel()
-            if running:
-                await asyncio.wait(running, timeout=LAST_WORDS_S)
             await self.lifespan.shutdown()
+
+    async def _finish(self) -> None:
+        """Give requests in flight their time; where it is over, or cut short, cancel them and let them say so."""
+        running = self.server_state.tasks
+        until = asyncio.get_running_loop().time() + self._grace_s
+        while running and not self.force_exit and (left := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(list(running), timeout=min(left, LOOK_S))
+        if cut := list(running):
+            log.warning("requests cancelled", requests=len(cut))
+            for task in cut:
+                task.cancel()
+            await asyncio.wait(cut, timeout=LAST_WORDS_S)
 
 
 class Guest(Server):

@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE = "QUORUM_CONFIG"
 DEFAULT_CONFIG = "quorum.toml"
 MIB = 1024 * 1024
+
+Keys = Annotated[tuple[Annotated[SecretStr, Field(min_length=1)], ...], NoDecode]
+"""Bearer tokens; the environment separates them by commas."""
 
 
 class ConfigurationError(Exception):
@@ -231,7 +235,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8_000, ge=0, le=65_535)
     insecure: bool = False
-    api_keys: Annotated[tuple[Annotated[SecretStr, Field(min_length=1)], ...], NoDecode] = ()
+    api_keys: Keys = ()
+    admin_keys: Keys = ()
+    shutdown_grace_s: float = Field(default=30.0, ge=0.0)
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
     workers: Annotated[tuple[WorkerEntry, ...], NoDecode] = ()
@@ -258,7 +264,7 @@ class Settings(BaseSettings):
     sandbox: Sandbox = Sandbox()
     webhooks: Webhooks = Webhooks()
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "admin_keys", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return split_commas(value)
@@ -286,6 +292,13 @@ class Settings(BaseSettings):
         if url is not None:
             checked_url(url.get_secret_value())
         return url
+
+    @field_validator("admin_keys")
+    @classmethod
+    def _no_clients(cls, keys: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        if set(keys) & set(info.data.get("api_keys", ())):
+            raise ValueError("a key of a client may not open the admin API: admin_keys and api_keys have one in common")
+        return keys
 
     @model_validator(mode="after")
     def _guarded_unless_local(self) -> Self:

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from app.workers.discovery.base import Source
 
 
+def listed_in(settings: Settings) -> Urls:
+    """Return the list of workers, which may be replaced at run time."""
+    return Urls(worker.announced for worker in settings.workers)
+
+
 @asynccontextmanager
-async def sources_of(settings: Settings) -> AsyncGenerator[list[Source]]:
-    """Provide the sources; the list, which may be replaced at run time, comes first. Takes no time and can't fail."""
-    listed = Urls(worker.announced for worker in settings.workers)
+async def sources_of(settings: Settings, listed: Urls) -> AsyncGenerator[list[Source]]:
+    """Provide the sources, `listed` as the first. Takes no time and can't fail."""
     sources: list[Source] = [listed, *names(settings.discovery)]
     if settings.redis_url is None or not settings.discovery.registry:
         yield sources

@@ -61,10 +61,13 @@ def test_another_file_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_workers_and_keys_of_the_environment_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUORUM_WORKERS", "http://a:1, http://b:2/ ,")
     monkeypatch.setenv("QUORUM_API_KEYS", "first-key, second-key")
+    monkeypatch.setenv("QUORUM_ADMIN_KEYS", "third-key,fourth-key")
     settings = Settings()
     assert [worker.url.host for worker in settings.workers] == ["a", "b"]
     assert [key.get_secret_value() for key in settings.api_keys] == ["first-key", "second-key"]
+    assert [key.get_secret_value() for key in settings.admin_keys] == ["third-key", "fourth-key"]
     assert "first-key" not in repr(settings)
+    assert "third-key" not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +106,12 @@ def test_a_server_that_others_can_reach_needs_keys_or_a_word(host: str) -> None:
         Settings(host=host)
     assert Settings(host=host, insecure=True).host == host
     assert Settings.model_validate({"host": host, "api_keys": ["secret"]}).host == host
+
+
+def test_a_clients_key_can_not_be_an_operators_too() -> None:
+    with pytest.raises(ConfigurationError, match="in common") as caught:
+        load_settings(None, {"api_keys": ["one", "shared"], "admin_keys": ["shared"]})
+    assert "shared" not in str(caught.value)
 
 
 def test_keys_of_nothing_do_not_guard(monkeypatch: pytest.MonkeyPatch) -> None:

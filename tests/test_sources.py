@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from app.redis_client import connect
 from app.settings import Settings
-from app.sources import sources_of
+from app.sources import listed_in, sources_of
 from app.workers.discovery.base import Announced
 from app.workers.discovery.lease import Lease
 from tests.workers.discovery.watching import watching
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def told_by(settings: Settings) -> dict[str, Sequence[Announced]]:
     """Return what each source says first, by its name."""
     found: dict[str, Sequence[Announced]] = {}
-    async with sources_of(settings) as sources:
+    async with sources_of(settings, listed_in(settings)) as sources:
         for source in sources:
             async with watching(source) as watched:
                 found[source.name] = watched.said[0]

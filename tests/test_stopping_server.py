@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
@@ -18,67 +12,16 @@ from tests.scripted.reply import Reply
 from tests.scripted.scripts import always
 from tests.scripted.upstream import Upstream
 from tests.stage import MODEL, QUESTION
+from tests.told import serving
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-QUORUM = str(Path(sys.executable).with_name("quorum"))
 SLOW = Reply(texts=("word " * 6_000,), delay_per_chunk_s=0.05)
-
-
-class Told:
-    """A running server, and what it has logged once it has ended."""
-
-    def __init__(self, process: Process, url: str) -> None:
-        self.process = process
-        self.client = httpx2.AsyncClient(base_url=url, timeout=60)
-
-    async def ask(self, **fields: object) -> httpx2.Response:
-        """Send a request and return the answer to it."""
-        return await self.client.post("/v1/chat/completions", json={**QUESTION, **fields})
-
-    async def until(self, status: int | None) -> None:
-        """Wait until `/readyz` answers with this status; None: until nothing listens any more."""
-        while True:
-            try:
-                async with httpx2.AsyncClient(timeout=10) as another:
-                    found = (await another.get(self.client.base_url.join("/readyz"))).status_code
-            except httpx2.TransportError:
-                found = None
-            if found == status:
-                return
-            await asyncio.sleep(0.05)
-
-    async def ended(self) -> str:
-        """Wait for the end and return the log."""
-        _, log = await self.process.communicate()
-        return log.decode()
-
-
-@asynccontextmanager
-async def serving(worker: Upstream) -> AsyncGenerator[Told]:
-    """Run `quorum serve` in front of `worker`, as a process of its own."""
-    command = [QUORUM, "serve", "--port", "0", "--worker", worker.url]
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://\S+", (await process.stdout.readline()).decode())
-        assert found
-        told = Told(process, found[0])
-        async with told.client:
-            await told.until(200)
-            yield told
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_twice_it_cancels_what_is_under_way_and_says_so(number: signal.Signals) -> None:
     async def scenario() -> None:
-        async with Upstream(always(SLOW), models=(MODEL,)) as worker, serving(worker) as told:
+        async with Upstream(always(SLOW), models=(MODEL,)) as worker, serving("--worker", worker.url) as told:
             async with asyncio.TaskGroup() as group:
                 plain = group.create_task(told.ask(strategy="parallel-2"))
                 streamed = group.create_task(told.ask(stream=True))
@@ -102,12 +45,57 @@ def test_told_twice_it_cancels_what_is_under_way_and_says_so(number: signal.Sign
 def test_told_once_it_lets_a_request_come_to_its_end() -> None:
     async def scenario() -> None:
         quick = Reply(texts=("The answer is 42.",), delay_first_s=0.5)
-        async with Upstream(always(quick), models=(MODEL,)) as worker, serving(worker) as told:
+        async with Upstream(always(quick), models=(MODEL,)) as worker, serving("--worker", worker.url) as told:
             async with asyncio.TaskGroup() as group:
                 answer = group.create_task(told.ask())
                 await worker.wait_until(lambda upstream: upstream.in_flight == 1)
                 told.process.send_signal(signal.SIGTERM)
             assert answer.result().json()["choices"][0]["message"]["content"] == "The answer is 42."
             assert "Traceback" not in await told.ended()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.slow
+def test_while_it_drains_it_is_not_ready_and_turns_away_what_comes_on_open_connections() -> None:
+    async def scenario() -> None:
+        quick = Reply(texts=("The answer is 42.",), delay_first_s=3.0)
+        async with Upstream(always(quick), models=(MODEL,)) as worker, serving("--worker", worker.url) as told:
+            async with asyncio.TaskGroup() as group, httpx2.AsyncClient(base_url=told.client.base_url) as second:
+                assert (await second.get("/readyz")).status_code == 200
+                answer = group.create_task(told.ask())
+                async with httpx2.AsyncClient(base_url=told.client.base_url) as third:
+                    await third.get("/healthz")
+                    await worker.wait_until(lambda upstream: upstream.in_flight == 1)
+                    told.process.send_signal(signal.SIGTERM)
+                    await told.until(None)
+                    refused = await third.post("/v1/chat/completions", json=QUESTION)
+                not_ready = await second.get("/readyz")
+            log = await told.ended()
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        assert (refused.headers["connection"], refused.headers["retry-after"]) == ("close", "5")
+        assert (not_ready.status_code, not_ready.json()["error"]["code"]) == (503, "draining")
+        assert not_ready.headers["connection"] == "close"
+        assert answer.result().json()["choices"][0]["message"]["content"] == "The answer is 42."
+        assert answer.result().headers["connection"] == "close"
+        assert "Traceback" not in log
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.slow
+def test_when_the_grace_time_is_over_what_is_left_is_cancelled_and_told_so() -> None:
+    async def scenario() -> None:
+        grace = {"QUORUM_SHUTDOWN_GRACE_S": "0.3"}
+        async with Upstream(always(SLOW), models=(MODEL,)) as worker, serving("--worker", worker.url, **grace) as told:
+            async with asyncio.TaskGroup() as group:
+                answer = group.create_task(told.ask())
+                await worker.wait_until(lambda upstream: upstream.in_flight == 1)
+                told.process.send_signal(signal.SIGTERM)
+            log = await told.ended()
+            await worker.wait_until(lambda upstream: upstream.in_flight == 0)
+        assert (answer.result().status_code, answer.result().json()["error"]["code"]) == (503, "unavailable")
+        assert "requests cancelled" in log
+        assert "Traceback" not in log
 
     asyncio.run(scenario())

@@ -10,7 +10,7 @@ from app.admission.gate import Gate
 from app.admission.priority import Priority
 from app.admission.seat import Seat
 from app.admission.whole import Whole
-from app.errors import DeadlineExceededError, NoWorkerError, OverloadedError, UnavailableError
+from app.errors import DeadlineExceededError, NoWorkerError, OverloadedError, StoppingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ class Admission:
         """Return a seat for `width` candidates of `model`, to be entered; `deadline` is in the event loop's time.
 
         Entering it raises `OverloadedError` where too many wait, or it has taken longer than it may;
-        `DeadlineExceededError`; `NoWorkerError` where those that could serve went away; `UnavailableError` where the
+        `DeadlineExceededError`; `NoWorkerError` where those that could serve went away; `StoppingError` where the
         server is ending.
         """
         gate = self._gates.get(model)
@@ -126,12 +126,17 @@ class Admission:
                 self._give_up(gate, gate.dry_since, now)
         self._serve(now)
 
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is let in any more who would have to wait."""
+        return self._closed
+
     def close(self) -> None:
         """Turn away all that wait, and from now on all that would have to."""
         self._closed = True
         for gate in list(self._crowded):
             for seat in list(gate.line):
-                self._dismiss(seat, _ending())
+                self._dismiss(seat, StoppingError())
 
     def _has_room(self, seat: Seat, now: float) -> bool:
         """Whether a request that comes now is let in at once: it fits, and there's nobody that it would overtake."""
@@ -175,7 +180,7 @@ class Admission:
     def _check_bounds(self, seat: Seat, now: float) -> None:
         """Raise where a request may not even wait."""
         if self._closed:
-            raise _ending()
+            raise StoppingError
         gate = seat.gate
         if len(gate.line) >= self._max_waiting:
             raise self._overload(seat, f"{len(gate.line)} requests wait for model {gate.model!r}, as many as may", now)
@@ -270,7 +275,3 @@ def _wake(seat: Seat, problem: QuorumError | None) -> None:
     """Tell a request how its wait has ended, unless it is on its way out already."""
     if seat.turn is not None and not seat.turn.done():
         seat.turn.set_result(problem)
-
-
-def _ending() -> UnavailableError:
-    return UnavailableError("the server is stopping; send the request again", retry_after_s=RETRY_S)

@@ -1,4 +1,4 @@
-"""API keys: a bearer token that is one of the configured keys; without configured keys, everybody may in."""
+"""Keys: a bearer token that is one of those configured, for clients or for operators."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.errors import InvalidKeyError
+from app.errors import ForbiddenError, InvalidKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ SCHEME = b"bearer "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gatekeeper:
-    """Checks the key of each request in constant time."""
+    """Checks the key of each client's request; without configured keys, everybody may in."""
 
     keys: Sequence[bytes]
 
@@ -29,9 +29,35 @@ class Gatekeeper:
         """
         if not self.keys:
             return 0
-        header = request.headers.get("authorization", "").encode("latin-1")  # the bytes that were sent
-        given = header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else b""
-        fits = [hmac.compare_digest(given, key) for key in self.keys]  # looks at every key, always
-        if not any(fits):
+        place = place_among(self.keys, request)
+        if place is None:
             raise InvalidKeyError("give a valid API key in the header `Authorization: Bearer KEY`")
-        return fits.index(True)
+        return place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminGate:
+    """Lets operators in by their own keys; where none are configured, everybody who is `local`, and else nobody.
+
+    What bears the header `Origin` comes out of a browser: any page that somebody looks at on this machine could send
+    it, so it isn't taken for the operator's own word without a key.
+    """
+
+    keys: Sequence[bytes]
+    local: bool
+
+    def __call__(self, request: Request) -> None:
+        """Let the request pass. Raises `InvalidKeyError` and `ForbiddenError`."""
+        if self.keys:
+            if place_among(self.keys, request) is None:
+                raise InvalidKeyError("give an admin key in the header `Authorization: Bearer KEY`")
+        elif not self.local or "origin" in request.headers:
+            raise ForbiddenError("the admin API is closed: set admin_keys (QUORUM_ADMIN_KEYS)")
+
+
+def place_among(keys: Sequence[bytes], request: Request) -> int | None:
+    """Return which of the keys a request bears, None if none of them; in constant time."""
+    header = request.headers.get("authorization", "").encode("latin-1")  # the bytes that were sent
+    given = header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else b""
+    fits = [hmac.compare_digest(given, key) for key in keys]  # looks at every key, always
+    return fits.index(True) if any(fits) else None

@@ -9,7 +9,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.errors import DeadlineExceededError, InvalidRequestError, NotFoundError, QuorumError, UnavailableError
+from app.errors import DeadlineExceededError, InvalidRequestError, NotFoundError, QuorumError, StoppingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_PARAM = 200
 
 INTERNAL = QuorumError("an internal error occurred; the server's log tells more")
-ENDING = UnavailableError("the server is stopping; send the request again", retry_after_s=5)
+ENDING = StoppingError()
 
 
 def failure_of(error: BaseException) -> QuorumError:
@@ -42,6 +42,8 @@ def error_response(error: QuorumError, headers: Mapping[str, str] | None = None)
         sent["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, DeadlineExceededError):
         sent["X-Should-Retry"] = "false"  # OpenAI's clients would send it again, twice, and wait as long each time
+    if isinstance(error, StoppingError):
+        sent["Connection"] = "close"
     body = msgspec.json.encode(error_body(error))
     return Response(body, status_code=error.status, headers=sent, media_type="application/json")
 

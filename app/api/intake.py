@@ -8,10 +8,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 import msgspec
-from starlette.requests import ClientDisconnect
 
 from app.admission.priority import PRIORITY_HEADER, priority_of
-from app.api.disconnect import ClientGoneError
+from app.api.body import read_body
 from app.api.schemas import StreamOptions, read_json, read_request
 from app.candidates import plain_text
 from app.errors import InvalidRequestError, InvalidStrategyError, RequestTooLargeError
@@ -55,7 +54,7 @@ class Desk:
         """Return the request as a job, put down to `account`. Raises the 4xx errors of `app.errors`."""
         arrived = perf_counter()
         priority = priority_of(request.headers.get(PRIORITY_HEADER))
-        body = read_json(await self._body(request))
+        body = read_json(await read_body(request, self.limits.max_body_bytes))
         self._check_size(body.get("messages"))
         chat = read_request(body)
         selection = self.selector.select(
@@ -83,25 +82,6 @@ class Desk:
             priority=priority,
         )
         return Intake(job=job, stream=bool(chat.stream), options=chat.stream_options or NO_OPTIONS)
-
-    async def _body(self, request: Request) -> bytes:
-        """Return the body, or refuse it as soon as it is over the limit. Raises `ClientGoneError`.
-
-        How long it may take is bounded by the server (`app.protocol`).
-        """
-        limit = self.limits.max_body_bytes
-        declared = request.headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > limit:
-            raise RequestTooLargeError(f"the body has {declared} bytes; at most {limit} are taken")
-        body = bytearray()
-        try:
-            async for piece in request.stream():
-                body += piece
-                if len(body) > limit:
-                    raise RequestTooLargeError(f"the body is larger than {limit} bytes")
-        except ClientDisconnect:
-            raise ClientGoneError("the client went away before it had sent its body") from None
-        return bytes(body)
 
     def _check_size(self, given: object) -> None:
         """Refuse messages over the limits, before anything looks at each; whether they are messages is seen later."""

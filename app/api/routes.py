@@ -13,7 +13,7 @@ from app.api.answering import Answering, Ticket
 from app.api.disconnect import while_connected
 from app.api.service import service_of
 from app.api.stream import EventStream
-from app.errors import InvalidRequestError, NotFoundError, NoWorkerError
+from app.errors import DrainingError, InvalidRequestError, NotFoundError, NoWorkerError
 from app.estimate import worst_case
 from app.events import Nobody
 
@@ -28,8 +28,8 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def admitted(request: Request) -> None:
-    """Let only requests with a valid key pass. Raises `InvalidKeyError`."""
-    await service_of(request).gatekeeper(request)
+    """Let only requests with a valid key pass. Raises `InvalidKeyError`, and `StoppingError`."""
+    await service_of(request).admit(request)
 
 
 api = APIRouter(prefix="/v1", dependencies=[Depends(admitted)])
@@ -99,7 +99,9 @@ async def healthz() -> Response:
 
 @probes.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """Say that a worker can serve. Raises `NoWorkerError`."""
+    """Say that a worker can serve. Raises `NoWorkerError`, and `DrainingError` where the server is ending."""
+    if service_of(request).stopping:
+        raise DrainingError
     pool = service_of(request).pool
     if not pool.ready:
         problems = "; ".join(f"{worker.id}: {worker.problem}" for worker in pool.workers)

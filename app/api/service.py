@@ -9,37 +9,53 @@ import msgspec
 
 from app.api import render
 from app.api.failures import failure_of
-from app.errors import WorkerRefusedError
+from app.errors import StoppingError, WorkerRefusedError
 
 if TYPE_CHECKING:
     from fastapi import Request
 
-    from app.api.auth import Gatekeeper
+    from app.api.auth import AdminGate, Gatekeeper
     from app.api.intake import Desk, Intake
     from app.engine import Engine
     from app.events import Observer
     from app.job import Job
     from app.outcome import Outcome
+    from app.reload import Reload
     from app.store.base import RunStore
     from app.telemetry.metrics import Metrics
     from app.workers.pool import Pool
+    from app.workers.steward import Steward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """The parts of one server; `catalogue` is the JSON of what `GET /v1/strategies` lists."""
 
+    admin_gate: AdminGate
     catalogue: bytes
     desk: Desk
     engine: Engine
     gatekeeper: Gatekeeper
     metrics: Metrics
     pool: Pool
+    reload: Reload
     runs: RunStore
+    steward: Steward
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the server is ending."""
+        return self.engine.admission.closed
+
+    async def admit(self, request: Request) -> int:
+        """Let a client's request in; return its account. Raises `InvalidKeyError`, `StoppingError`."""
+        if self.stopping:
+            raise StoppingError
+        return await self.gatekeeper(request)
 
     async def take(self, request: Request) -> Intake:
-        """Let a request in and read it. Raises the 4xx errors of `app.errors`."""
-        account = await self.gatekeeper(request)
+        """Let a request in and read it. Raises the 4xx errors of `app.errors`, and `StoppingError`."""
+        account = await self.admit(request)
         return await self.desk.take(request, account)
 
     async def execute(self, job: Job, observer: Observer) -> tuple[Outcome, bytes]:
@@ -54,7 +70,7 @@ class Service:
         return outcome, record
 
     def stop(self) -> None:
-        """Turn away what waits for its turn: the server is ending. What runs goes on."""
+        """Turn away what waits for its turn, and what is new: the server is ending. What runs goes on."""
         self.engine.admission.close()
 
     def count_failure(self, error: BaseException, job: Job | None = None) -> None:

@@ -90,6 +90,14 @@ class Pool:
         """Return the model that `name` means: an alias's, or itself."""
         return self._aliases.get(name, name)
 
+    def rename(self, aliases: Mapping[str, str]) -> None:
+        """Let `aliases` be the further names of models from now on."""
+        self._aliases = aliases
+
+    async def probe(self, worker: Worker) -> None:
+        """Ask a worker at once how it is."""
+        await self._watch.ask(worker)
+
     @property
     def ready(self) -> bool:
         """Whether at least one worker can serve."""

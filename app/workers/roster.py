@@ -23,8 +23,8 @@ class Roster:
     """Keeps the list of workers by the addresses that sources name.
 
     A worker that several sources name is one, and stays for as long as any of them does; then it drains, and is let go
-    when it has drawn its last candidate. `refused` counts workers that were kept out by the reason, each once for as
-    long as its source names it so.
+    when it has drawn its last candidate. Its name is free for another at once. `refused` counts workers that were kept
+    out by the reason, each once for as long as its source names it so.
     """
 
     def __init__(self, workers: Iterable[Worker] = (), *, max_in_flight: int = 256) -> None:
@@ -43,10 +43,17 @@ class Roster:
         """
         named = {one.url: one for one in announced}
         before, self._named[source] = self._named.get(source, {}), named
-        new = [worker for one in named.values() if (worker := self._admit(source, one, numbered=numbered))]
         for url in before.keys() - named.keys():
             self._dismiss(url)
-        return new
+        return [worker for one in named.values() if (worker := self._admit(source, one, numbered=numbered))]
+
+    def at(self, url: str) -> Worker | None:
+        """Return the worker at an address, if it is known."""
+        return self._by_url.get(url)
+
+    def called(self, name: str) -> Worker | None:
+        """Return the worker of that name, if there is one."""
+        return next((one for one in self.workers if one.id == name), None)
 
     def sources(self, worker: Worker) -> list[str]:
         """Return who names a worker."""
@@ -65,14 +72,16 @@ class Roster:
         """Take a worker in, or what is said anew of one that is known; return it if it is new."""
         known = self._by_url.get(announced.url)
         if known is not None:
-            known.dismissed = False
-            known.labels = announced.labels or known.labels
-            known.max_in_flight = announced.limit or known.max_in_flight
+            if known.dismissed:
+                known.dismissed = known.draining = False
+            self._retell(known)
             return None
         name = announced.name or (self._number() if numbered else urlsplit(announced.url).netloc)
-        if holder := next((one for one in self.workers if one.id == name), None):
-            self._refuse(source, announced.url, name, holder)
-            return None
+        if holder := self.called(name):
+            if not holder.dismissed:
+                self._refuse(source, announced.url, name, holder)
+                return None
+            holder.id = f"{name}@{urlsplit(holder.url).netloc}"
         worker = Worker(
             id=name,
             locate=lambda: announced.url,
@@ -83,6 +92,12 @@ class Roster:
         self._by_url[announced.url] = worker
         self._complained.discard((source, announced.url))
         return worker
+
+    def _retell(self, worker: Worker) -> None:
+        """Let what the sources say of a worker hold; where they differ, the first that says anything."""
+        said = [named[worker.url] for named in self._named.values() if worker.url in named]
+        worker.labels = next((one.labels for one in said if one.labels), dict[str, str]())
+        worker.max_in_flight = next((one.limit for one in said if one.limit), self._max_in_flight)
 
     def _number(self) -> str:
         taken = {worker.id for worker in self.workers}
@@ -98,6 +113,10 @@ class Roster:
     def _dismiss(self, url: str) -> None:
         """Let a worker drain if no source names it any more."""
         worker = self._by_url.get(url)
-        if worker is not None and not any(url in named for named in self._named.values()):
+        if worker is None:
+            return
+        if self.sources(worker):
+            self._retell(worker)
+        else:
             worker.dismissed = True
             log.info("worker drains", worker=worker.id, url=url, reason="no source names it any more")

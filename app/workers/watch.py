@@ -121,15 +121,15 @@ class Watch:
                 if changed:
                     self._pool.reindex()
                 for worker in self._pool.suspects:
-                    group.create_task(self._ask(worker, SUSPECT_TIMEOUT_S))
+                    group.create_task(self.ask(worker, SUSPECT_TIMEOUT_S))
                 self._pool.suspects.clear()
 
     async def _probe(self, workers: Iterable[Worker]) -> None:
         async with asyncio.TaskGroup() as group:
             for worker in workers:
-                group.create_task(self._ask(worker))
+                group.create_task(self.ask(worker))
 
-    async def _ask(self, worker: Worker, timeout_s: float = PROBE_TIMEOUT_S) -> None:
+    async def ask(self, worker: Worker, timeout_s: float = PROBE_TIMEOUT_S) -> None:
         """Ask a worker how it is, and put that down."""
         before = worker.up, worker.models, worker.limit
         problem = await self._prober.problem(worker, timeout_s)

@@ -65,3 +65,33 @@ def test_a_worker_that_had_been_refused_comes_in_when_the_name_is_free() -> None
     roster.take("s", [])
     roster.forget_drained()
     assert [one.url for one in roster.take("t", [late])] == ["http://other"]
+
+
+def test_a_name_that_moves_to_another_address_is_free_at_once() -> None:
+    roster = Roster()
+    (old,) = roster.take("s", [B])
+    old.load.begin(1, 10)
+    assert [one.url for one in roster.take("s", [Announced(url="http://c:3", name="big")])] == ["http://c:3"]
+    assert {worker.id: worker.url for worker in roster.workers} == {"big": "http://c:3", "big@b:2": "http://b:2"}
+
+
+def test_an_operators_drain_ends_with_what_it_was_for() -> None:
+    roster = Roster()
+    (worker,) = roster.take("s", [A])
+    worker.draining = True
+    roster.take("s", [A])
+    assert worker.draining
+    roster.take("s", [])
+    roster.take("s", [A])
+    assert not worker.draining
+
+
+def test_limit_and_labels_are_what_is_said_now_first_by_who_says_anything() -> None:
+    roster = Roster(max_in_flight=9)
+    (worker,) = roster.take("one", [B])
+    roster.take("other", [Announced(url=B.url, limit=4)])
+    assert (worker.limit, worker.labels) == (7, {"gpu": "h100"})
+    roster.take("one", [Announced(url=B.url)])
+    assert (worker.limit, worker.labels) == (4, {})
+    roster.take("other", [])
+    assert worker.limit == 9
