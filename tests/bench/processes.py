@@ -50,7 +50,7 @@ class Server:
 @contextmanager
 def upstream(*arguments: str) -> Generator[Server]:
     """Run the scripted upstream with `arguments`."""
-    port = _free_port()
+    port = free_port()
     command = (sys.executable, "-m", "tests.scripted", "--port", str(port), *arguments)
     with _running("upstream", command, port, "/health") as server:
         yield server
@@ -59,7 +59,7 @@ def upstream(*arguments: str) -> Generator[Server]:
 @contextmanager
 def front(name: str, template: Sequence[str], worker: Server) -> Generator[Server]:
     """Run a server in front of `worker`. `{port}` and `{upstream}` are filled into its command `template`."""
-    port = _free_port()
+    port = free_port()
     command = [part.format(port=port, upstream=worker.url) for part in template]
     with _running(name, command, port, "/healthz") as server:
         yield server
@@ -107,7 +107,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return  # nothing was left
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody has at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
