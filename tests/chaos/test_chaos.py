@@ -37,11 +37,13 @@ def _whole(text: str, **fields: object) -> bytes:
     return json.dumps({"id": "one", "choices": [choice], **fields}).encode()
 
 
+def _event(text: str, finish_reason: str | None = None) -> str:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
+    return f"data: {json.dumps({'id': 'one', 'choices': [choice]})}\n\n"
+
+
 def _stream(*texts: str, end: str = "data: [DONE]\n\n", finishes: int = 1) -> bytes:
-    choices: list[dict[str, object]] = [{"delta": {"content": text}, "finish_reason": None} for text in texts]
-    choices += [{"delta": {"content": ""}, "finish_reason": "stop"}] * finishes
-    events = [f"data: {json.dumps({'id': 'one', 'choices': [choice]})}\n\n" for choice in choices]
-    return ("".join(events) + end).encode()
+    return "".join([*map(_event, texts), *([_event("", "stop")] * finishes), end]).encode()
 
 
 def test_the_answer_of_the_question_is_right_streamed_or_not() -> None:
