@@ -38,7 +38,7 @@ test-vllm: install ## The tests on real vLLM workers, on CPUs; the first time it
 	tests/vllm/install.sh
 	$(bin)/python -m pytest -m vllm $(ARGS) tests/vllm
 
-bench: install ## Measure speed, memory, and what verifying costs and brings.
+bench: install ## Measure speed, memory, what verifying costs and brings, and what a real vLLM prefills.
 	$(bin)/python -m tests.bench $(ARGS)
 
 chaos: install ## Let four workers fail in turn, in five ways, under load: is any request lost? Takes 7 minutes.

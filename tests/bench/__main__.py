@@ -15,6 +15,7 @@ import uvloop
 from tests.bench.figures import Plan
 from tests.bench.humaneval import RECORDED
 from tests.bench.measure import measure
+from tests.bench.prefill import INSTALL, INSTALLED, measure_prefill
 from tests.bench.processes import BARE, GATEWAY, StartError
 from tests.bench.report import machine, markdown
 from tests.bench.selecting import measure_selecting
@@ -69,10 +70,18 @@ def _selecting(options: argparse.Namespace) -> tuple[str, int]:
     return found.markdown(), 0
 
 
+def _prefill(options: argparse.Namespace) -> tuple[str, int]:  # noqa: ARG001 - one request is the shortest round
+    """Measure what a fan-out costs in prefill, where there is a real vLLM."""
+    if not INSTALLED.exists():
+        return f"**Prefill of a fan-out**: left out, as there is no vLLM here; {INSTALL} installs one.\n", 0
+    return measure_prefill(_say).markdown(), 0
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], tuple[str, int]]] = {
     "gateway": _gateway,
     "verifying": _verifying,
     "selecting": _selecting,
+    "prefill": _prefill,
 }
 
 

@@ -28,6 +28,7 @@ FLAGS = (
     *("--enable-prefix-caching", "--enable-prompt-tokens-details"),
     *("--shutdown-timeout", "30"),
 )
+METRIC = re.compile(r"^vllm:(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 KINDS = {"generate": (), "reward": ("--runner", "pooling", "--convert", "classify")}
 
 
@@ -38,12 +39,13 @@ class Vllm:
     url: str
     pid: int
 
-    def counter(self, name: str) -> float:
-        """Return the sum of one of its metrics over all labels, `vllm:` left out of `name`."""
+    def metrics(self) -> dict[str, float]:
+        """Return its metrics, each summed over all labels, `vllm:` left out of their names."""
         text = httpx2.get(f"{self.url}/metrics", timeout=30).text
-        rows = re.findall(rf"^vllm:{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
-        assert rows, f"vLLM has no metric {name}"
-        return sum(map(float, rows))
+        found: dict[str, float] = {}
+        for name, value in METRIC.findall(text):
+            found[name] = found.get(name, 0.0) + float(value)
+        return found
 
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to all of its processes, as a machine that fails does."""
