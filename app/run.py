@@ -452,4 +452,5 @@ class Run:
             for rival in drawing.attempts:
                 if rival is not attempt:
                     rival.unwant(index)
+            drawing.attempts = [attempt]  # nobody else goes on, should this one fail
         return True
