@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
     Book = Callable[["Asking", Judged, float], None]
 
-STRATEGIES: tuple[object, ...] = ("single", "parallel-4", {"type": "sequential", "rounds": 2, "aggregator": "last"})
+STRATEGIES: tuple[str | dict[str, object], ...] = (
+    "single",
+    "parallel-4",
+    {"type": "sequential", "rounds": 2, "aggregator": "last"},
+)
 STREAMED, LEAVING = 0.5, 0.12
 """Shares of the requests."""
 
@@ -36,10 +40,14 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     phase: int
-    strategy: object
+    strategy: str | dict[str, object]
     stream: bool
     patience_s: float
     leaves: bool
+
+    def __str__(self) -> str:
+        kind = self.strategy["type"] if isinstance(self.strategy, dict) else self.strategy
+        return f"question {self.number}, {kind}{', streamed,' if self.stream else ''}"
 
     @property
     def body(self) -> dict[str, object]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_NOTES = 20
+"""Requests of each fate that are told of one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +68,15 @@ class Row:
 
 
 class Figures:
-    """The rows, and the first of what was found wrong, in words."""
+    """The rows, and the first of what was not right, in words."""
 
     def __init__(self, phases: Sequence[str]) -> None:
         self.rows = [Row(name=name) for name in phases]
         self.notes: list[str] = []
         self._ids: set[str] = set()
 
-    def book(self, phase: int, number: int, judged: Judged, seconds: float) -> None:
-        """Put down what became of the request `number`."""
+    def book(self, phase: int, what: str, judged: Judged, seconds: float) -> None:
+        """Put down what became of a request that was made in a phase; `what` is it in words."""
         if judged.id in self._ids:
             judged = Judged(Fate.DUPLICATE, f"the id {judged.id} of another answer")
         if judged.id:
@@ -85,9 +86,10 @@ class Figures:
         if judged.fate is Fate.RIGHT:
             row.latencies_s.append(seconds)
         elif judged.fate is Fate.ERROR:
-            row.errors[judged.detail] += 1
-        elif judged.fate is not Fate.LEFT and len(self.notes) < MOST_NOTES:
-            self.notes.append(f"{row.name}: question {number} {judged.fate} after {seconds:.1f} s: {judged.detail}")
+            row.errors[judged.code] += 1
+        if judged.fate not in {Fate.RIGHT, Fate.LEFT} and self.total(judged.fate) <= MOST_NOTES:
+            code = f" {judged.code}" if judged.code else ""
+            self.notes.append(f"{row.name}: {what} {judged.fate}{code} after {seconds:.1f} s: {judged.detail}")
 
     def total(self, fate: Fate) -> int:
         """Return the requests of that fate, over all phases."""

@@ -37,10 +37,11 @@ class Fate(StrEnum):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A fate, with the error's code or what else there is to say, and the id that the response bore."""
+    """A fate, with the error's code, what else there is to say, and the id that the response bore."""
 
     fate: Fate
     detail: str = ""
+    code: str = ""
     id: str | None = None
 
 
@@ -90,9 +91,8 @@ def judge(number: int, status: int, raw: bytes, *, streamed: bool) -> Judged:
 def _of_error(status: int, error: Error, *, stream: bool) -> Judged:
     codes = {code for code, _ in DOCUMENTED}
     known = error.code in codes if stream else (error.code, status) in DOCUMENTED
-    return (
-        Judged(Fate.ERROR, str(error.code)) if known else Judged(Fate.WRONG, f"{status} {error.code} {error.message}")
-    )
+    fate = Fate.ERROR if known else Fate.WRONG
+    return Judged(fate, f"{status} {error.message}", code=error.code or "without a code")
 
 
 def _of_answer(number: int, chunks: list[Body], *, done: bool) -> Judged:

@@ -96,7 +96,7 @@ class Chaos:
         return Counts.of(metrics.decode(), [await worker.unwanted() for worker in self._workers])
 
     def _book(self, asking: Asking, judged: Judged, seconds: float) -> None:
-        self.figures.book(asking.phase, asking.number, judged, seconds)
+        self.figures.book(asking.phase, str(asking), judged, seconds)
         if judged.fate is Fate.LEFT:
             for worker in self._workers:
                 self._group.create_task(_tell(worker, asking.number))

@@ -92,9 +92,9 @@ def test_a_status_without_an_error_is_wrong() -> None:
 
 def test_an_id_that_comes_twice_is_a_duplicate_and_fails_the_run() -> None:
     figures = Figures(["calm"])
-    figures.book(0, 1, Judged(Fate.RIGHT, id="one"), 0.5)
+    figures.book(0, "question 1", Judged(Fate.RIGHT, id="one"), 0.5)
     assert figures.passed
-    figures.book(0, 2, Judged(Fate.RIGHT, id="one"), 0.5)
+    figures.book(0, "question 2", Judged(Fate.RIGHT, id="one"), 0.5)
     assert not figures.passed
     assert "FAILED: of 2 requests 1 were answered right" in markdown(figures)
 
