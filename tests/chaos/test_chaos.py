@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 
+import aiohttp
 import pytest
 
 from tests.chaos.figures import Counts, Figures
 from tests.chaos.judging import Fate, Judged, judge
+from tests.chaos.processes import Worker, started
 from tests.chaos.questions import answer, number_in, prompt
 from tests.chaos.report import markdown
 from tests.chaos.run import Plan, run
-from tests.chaos.worker import Books, Mood, Temper, Unwanted
+from tests.chaos.worker import MODEL, Books, Mood, Temper, Unwanted
 from tests.scripted.actions import Reset
 from tests.scripted.call import parse
 from tests.scripted.received import Received
@@ -30,6 +33,30 @@ def test_whatever_happens_to_the_workers_no_request_is_lost_answered_wrongly_or_
     }, markdown(figures)
     assert figures.total(Fate.RIGHT) > 0
     assert said[-1] == "calm again"
+
+
+@pytest.mark.slow
+def test_a_worker_that_goes_on_for_a_client_that_has_left_is_found_out_even_when_it_is_killed_then() -> None:
+    async def scenario() -> None:
+        with tempfile.TemporaryFile() as log:
+            worker = Worker(seed=1, log=log)
+            question = {"model": MODEL, "messages": [{"role": "user", "content": prompt(7)}], "stream": True}
+            async with (
+                started([worker]),
+                aiohttp.ClientSession() as session,
+                session.post(f"{worker.url}/v1/chat/completions", json=question) as response,
+            ):
+                await response.content.readuntil(b"7.0")
+                await worker.left(7)
+                await response.read()
+                found = await worker.unwanted()
+                assert 1 < found.tokens < len(answer(7).split())
+                assert found.beyond == found.tokens - 1
+                await worker.die()
+                await worker.start()
+                assert await worker.unwanted() == found
+
+    asyncio.run(scenario())
 
 
 def _whole(text: str, **fields: object) -> bytes:
