@@ -92,7 +92,7 @@ def _of_error(status: int, error: Error, *, stream: bool) -> Judged:
     codes = {code for code, _ in DOCUMENTED}
     known = error.code in codes if stream else (error.code, status) in DOCUMENTED
     fate = Fate.ERROR if known else Fate.WRONG
-    return Judged(fate, f"{status} {error.message}", code=error.code or "without a code")
+    return Judged(fate, f"status {status}: {error.message}", code=error.code or "without a code")
 
 
 def _of_answer(number: int, chunks: list[Body], *, done: bool) -> Judged:
