@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from tests.bench.figures import Plan
+from tests.bench.fleet import measure_fleet
 from tests.bench.humaneval import RECORDED
 from tests.bench.measure import measure
 from tests.bench.prefill import INSTALL, INSTALLED, measure_prefill
@@ -77,11 +78,18 @@ def _prefill(options: argparse.Namespace) -> tuple[str, int]:  # noqa: ARG001 - 
     return measure_prefill(_say).markdown(), 0
 
 
+def _fleet(options: argparse.Namespace) -> tuple[str, int]:
+    """Measure the choice of workers, and requests beside a slow one."""
+    found = measure_fleet(_say, seconds=3.0) if options.tiny else measure_fleet(_say)
+    return found.markdown(), found.failures
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], tuple[str, int]]] = {
     "gateway": _gateway,
     "verifying": _verifying,
     "selecting": _selecting,
     "prefill": _prefill,
+    "fleet": _fleet,
 }
 
 

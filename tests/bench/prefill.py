@@ -82,7 +82,7 @@ def measure_prefill(say: Callable[[str], None]) -> Prefill:
 def fan_out(url: str, servers: Sequence[Vllm], model: str) -> Prefill:
     """Send one request to the gateway at `url`, before idle `servers`, whose prompt none of them has seen."""
     before = [settled(server) for server in servers]
-    words = random.choices(("river", "stone", "garden", "paper"), k=WORDS)  # noqa: S311 - new ones each time
+    words = random.choices(("river", "stone", "garden", "paper"), k=WORDS)
     body = {
         "model": model,
         "messages": [{"role": "user", "content": " ".join(words)}],

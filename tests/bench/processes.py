@@ -57,10 +57,14 @@ def upstream(*arguments: str) -> Generator[Server]:
 
 
 @contextmanager
-def front(name: str, template: Sequence[str], worker: Server) -> Generator[Server]:
-    """Run a server in front of `worker`. `{port}` and `{upstream}` are filled into its command `template`."""
+def front(name: str, template: Sequence[str], *workers: Server) -> Generator[Server]:
+    """Run a server in front of workers. `{port}` and `{upstream}` are filled into its command `template`.
+
+    All workers after the first are named by a `--worker` of their own.
+    """
     port = free_port()
-    command = [part.format(port=port, upstream=worker.url) for part in template]
+    command = [part.format(port=port, upstream=workers[0].url) for part in template]
+    command += [word for worker in workers[1:] for word in ("--worker", worker.url)]
     with _running(name, command, port, "/healthz") as server:
         yield server
 

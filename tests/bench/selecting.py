@@ -104,7 +104,7 @@ def selected(programs: Sequence[Program], aggregator: Aggregator) -> Program:
 
 
 def _solved_among(count: int, programs: Sequence[Program], aggregator: Aggregator) -> float:
-    generator = random.Random(0)  # noqa: S311 - the same tens in every run
+    generator = random.Random(0)
     tens = (generator.sample(list(programs), count) for _ in range(SUBSETS))
     return mean(float(selected(ten, aggregator).right) for ten in tens)
 
@@ -170,7 +170,7 @@ def _candidate(text: str) -> Candidate:
 
 def variations(problem: Problem) -> list[Json]:
     """Return up to `MUTANTS` inputs like those of the examples, without an expected value: to tell programs apart."""
-    generator = random.Random(problem.task_id)  # noqa: S311 - the same in every run
+    generator = random.Random(problem.task_id)
     examples = problem.examples
     if not examples:
         return []

@@ -90,7 +90,7 @@ class Clients:
                 group.create_task(self._loop(session, client))
 
     async def _loop(self, session: aiohttp.ClientSession, client: int) -> None:
-        random = Random(f"{self._seed}/{client}")  # noqa: S311 - what a client asks
+        random = Random(f"{self._seed}/{client}")
         for turn in count():
             if self.over:
                 return

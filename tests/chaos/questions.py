@@ -22,7 +22,7 @@ def prompt(number: int) -> str:
 
 def answer(number: int) -> str:
     """Return the one right answer; every word of it bears the number."""
-    words = Random(number).randint(SHORTEST, LONGEST)  # noqa: S311 - a length
+    words = Random(number).randint(SHORTEST, LONGEST)
     return " ".join([*(f"{number}.{place}" for place in range(words - 4)), f"The answer is {number}."])
 
 

@@ -130,7 +130,7 @@ class Temper:
                 return reply
 
     def _reply(self, question: int, received: Received) -> Reply:
-        random = Random(f"{self._seed}/{question}/{received.seed}")  # noqa: S311 - the times of an answer
+        random = Random(f"{self._seed}/{question}/{received.seed}")
         pieces = interval(received)
         slower = SLOWER if self.mood is Mood.SLOW else 1.0
         return Reply(

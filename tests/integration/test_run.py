@@ -5,13 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from tests.scripted.actions import HalfBody, Silence, Status
+from tests.scripted.actions import Silence, Status
 from tests.scripted.hosted import hosted
 from tests.scripted.llamacpp import LlamaCpp
 from tests.scripted.reply import Reply, Usage
 from tests.scripted.scripts import always, in_turn
 from tests.scripted.upstream import Upstream
-from tests.stage import MODEL, events, staged
+from tests.stage import MODEL, staged
 
 if TYPE_CHECKING:
     from tests.stage import Stage
@@ -104,19 +104,3 @@ def test_what_came_from_the_cache_is_told_of_candidates_that_were_cut_off_too(st
     assert [row["fate"] for row in body["quorum"]["candidates"]].count("cancelled") == 1
     assert body["quorum"]["cost"]["tokens"]["prompt_cached"] in {2_700, 1_800}  # the last may not have begun
     assert body["usage"]["prompt_tokens"] * 9 == body["quorum"]["cost"]["tokens"]["prompt_cached"] * 10
-
-
-def test_a_live_stream_that_breaks_off_fails_at_once_also_where_its_worker_was_late() -> None:
-    late = Reply(texts=("so it goes " * 40,), delay_first_s=0.5, delay_per_chunk_s=0.005)
-    settings = {"balancing": "least_outstanding", "health": {"max_ejected": 0.0}}
-    with (
-        hosted(Upstream(always(GOOD), models=(MODEL,))) as other,
-        staged(workers_beside=[other.url], **settings) as stage,
-    ):
-        stage.answer({"type": "parallel", "n": 32, "stop": "none"})  # from then on it is known what is usual
-        other.upstream.script = always(Silence())
-        stage.play(always(HalfBody(reply=late, after_chunks=20)))
-        told = list(events(stage.ask({"type": "single", "budget": {"deadline_s": 10.0}}, stream=True)))
-        assert other.upstream.seen[-1].sent_tokens == 0  # asked as well, as the first was late
-        assert any('"all_candidates_failed"' in line for line in told)
-        assert not any('"deadline_exceeded"' in line for line in told)

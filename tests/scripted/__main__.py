@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING, cast
 
 import uvloop
 
@@ -13,6 +16,11 @@ from tests.scripted.reply import Reply
 from tests.scripted.scripts import by_seed
 from tests.scripted.upstream import Upstream
 from tests.scripted.vllm import VLLM
+
+if TYPE_CHECKING:
+    from tests.scripted.actions import Action
+    from tests.scripted.received import Received
+    from tests.scripted.scripts import Script
 
 BALLOT = "ABABABAA"
 """Answers to the seeds in turn: of any 8 in a row 5 agree, and the vote is open until the last ones have come."""
@@ -28,6 +36,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--tokens-per-chunk", type=int, default=1)
     parser.add_argument("--delay-first", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--delay-per-chunk", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--sigma", type=float, default=0.0, help="spread of lognormal delays, medians being as given")
+    parser.add_argument("--slower", type=float, default=1.0, metavar="TIMES", help="multiply all delays")
+    parser.add_argument("--random-seed", type=int, default=0, metavar="N", help="of the lognormal delays")
     parser.add_argument("--instant", action="store_true", help="without delays, whatever else is said")
     return parser
 
@@ -44,9 +55,28 @@ def reply(options: argparse.Namespace, answer: str) -> Reply:
     )
 
 
+def script_of(options: argparse.Namespace) -> Script:
+    """Return the ballot, each answer with delays of its own where they are spread."""
+    ballot = by_seed(*(reply(options, answer) for answer in BALLOT))
+    if not options.sigma and options.slower == 1:
+        return ballot
+    random = Random(options.random_seed)
+
+    def varied(received: Received) -> Action:
+        chosen = cast("Reply", ballot(received))
+        pace, first = (options.slower * random.lognormvariate(0.0, options.sigma) for _ in range(2))
+        return replace(
+            chosen,
+            delay_first_s=chosen.delay_first_s * first,
+            delay_per_chunk_s=chosen.delay_per_chunk_s * pace,
+        )
+
+    return varied
+
+
 async def serve(options: argparse.Namespace) -> None:
     """Serve until the process is ended."""
-    script = by_seed(*(reply(options, answer) for answer in BALLOT))
+    script = script_of(options)
     dialect = VLLM(max_model_len=131_072) if options.engine == "vllm" else LlamaCpp()
     async with Upstream(script, dialect=dialect, models=(options.model,), port=options.port, keep=16) as upstream:
         sys.stdout.write(f"{upstream.url}\n")

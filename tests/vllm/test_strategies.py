@@ -61,7 +61,7 @@ def test_the_usage_of_a_stream_is_what_the_workers_counted_and_it_ends_once(
 
 def long_question(seed: int) -> list[Json]:
     """Return messages of more than two blocks, which nobody has asked before."""
-    words = random.Random(seed).choices(WORDS, k=2 * BLOCK)  # noqa: S311 - any words will do
+    words = random.Random(seed).choices(WORDS, k=2 * BLOCK)
     return [{"role": "user", "content": f"Say something of: {' '.join(words)}"}]
 
 
@@ -74,8 +74,6 @@ def test_later_rounds_find_their_prefix_in_the_cache_of_the_worker_that_has_read
     assert answer["usage"]["prompt_tokens_details"]["cached_tokens"] == spent.cached
 
 
-# Until rounds return to the worker of their chain: the next round goes to the least busy one.
-@pytest.mark.xfail(strict=False, reason="a chain's next round doesn't return to its worker yet")
 def test_each_of_several_chains_stays_on_the_worker_that_holds_its_prefix(fleet: Fleet) -> None:
     answer = fleet.answer(STRATEGIES["hybrid-2x2"][1], messages=long_question(2), max_tokens=16)
     homes = {(candidate["chain"], candidate["worker"]) for candidate in answer["quorum"]["candidates"]}

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from app.errors import WorkerStalledError
+from app.errors import NoWorkerError, WorkerCutError, WorkerStalledError, WorkerStatusError
+from app.workers.balancing.base import Draw
+from app.workers.balancing.least_outstanding import LeastOutstanding
+from app.workers.client import AioHttpClient
+from app.workers.health import HealthRules
 from app.workers.load import Load
 from app.workers.pool import Pool
 from app.workers.traits import LLAMA_CPP
@@ -14,6 +19,8 @@ from app.workers.worker import ServedModel, Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
+
+    from app.errors import CandidateError
 
 
 class Slow:
@@ -57,3 +64,101 @@ def test_capacity_is_what_the_workers_that_are_up_and_serve_the_model_take() -> 
     ]
     pool = Pool(workers, Slow(workers[0], 0), probe_s=60)
     assert (pool.capacity("m"), pool.capacity("n"), pool.capacity("?"), pool.capacity()) == (14, 1, 0, 15)
+
+
+def fleet(count: int, **rules: float) -> tuple[Pool, list[Worker]]:
+    """A pool, which nobody keeps up to date, of workers that serve `m`; the first has the least to do."""
+    served = {"m": ServedModel(id="m")}
+    workers = [
+        Worker(id=f"w{number}", locate=str, models=served, up=True, load=Load(outstanding=number))
+        for number in range(count)
+    ]
+    client = AioHttpClient(connect_s=1.0, idle_s=1.0)
+    return Pool(
+        workers,
+        client,
+        probe_s=60.0,
+        policy=LeastOutstanding(),
+        rules=HealthRules(**{"strikes": 2, "backoff_s": 0.0, **rules}),  # pyright: ignore[reportArgumentType] - numbers
+    ), workers
+
+
+def fail(pool: Pool, worker: Worker, times: int = 2, error: CandidateError | None = None) -> None:
+    for _ in range(times):
+        pool.failed(worker, error or WorkerCutError("it broke off"))
+
+
+def test_a_worker_that_fails_again_and_again_is_ejected_and_counted() -> None:
+    pool, (first, second, *_) = fleet(4)
+    fail(pool, first)
+    assert pool.pick("m") is second
+    assert pool.ejections == {("w0", "failures"): 1}
+    assert pool.capacity("m") == 3 * first.limit
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 503])
+def test_what_is_the_clients_fault_or_only_full_never_counts_against_a_worker(status: int) -> None:
+    pool, (first, *_) = fleet(4)
+    fail(pool, first, 100, WorkerStatusError("no", worker_status=status))
+    assert pool.pick("m") is first
+
+
+@pytest.mark.parametrize(("count", "out"), [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2)])
+def test_at_most_half_of_the_fleet_is_ejected(count: int, out: int) -> None:
+    pool, workers = fleet(count)
+    for worker in workers:
+        fail(pool, worker, 10)
+    assert sum(not worker.serves for worker in workers) == out
+
+
+def test_a_worker_on_trial_gets_one_call_and_serves_again_when_that_went_well() -> None:
+    pool, (first, second, *_) = fleet(4)
+    fail(pool, first)
+    first.health.try_again(time.monotonic())
+    pool.reindex()
+    assert [pool.pick("m"), pool.pick("m")] == [first, second]
+    pool.served(first)
+    assert pool.pick("m") is first
+
+
+def test_where_all_that_serve_a_model_are_out_one_that_answers_is_better_than_none() -> None:
+    pool, (first, second) = fleet(2)
+    fail(pool, first)
+    second.up = False
+    pool.reindex()
+    assert pool.pick("m") is first
+    first.up = False
+    with pytest.raises(NoWorkerError):
+        pool.pick("m")
+
+
+def test_a_run_stays_with_its_worker_unless_that_is_far_busier_full_or_out() -> None:
+    pool, (first, second, *_) = fleet(4)
+    draw = Draw(tokens=100)
+    assert pool.pick("m", draw, prefer=second) is second
+    second.load.begin(1, 300)
+    assert pool.pick("m", draw, prefer=second) is first
+    second.load.end(1, 300)
+    second.max_in_flight = 0
+    assert pool.pick("m", draw, prefer=second) is first
+    second.max_in_flight, second.draining = 8, True
+    assert pool.pick("m", draw, prefer=second) is first
+
+
+def test_a_draining_worker_gets_nothing_new_and_is_not_another() -> None:
+    pool, (first, second) = fleet(2)
+    first.draining = True
+    pool.reindex()
+    assert pool.pick("m") is second
+    assert pool.another("m", than=second) is None
+
+
+def test_an_alias_is_known_and_listed_under_its_own_name() -> None:
+    served = {"m": ServedModel(id="m")}
+    worker = Worker(id="w", locate=str, models=served, up=True)
+    client = AioHttpClient(connect_s=1.0, idle_s=1.0)
+    pool = Pool([worker], client, probe_s=60.0, aliases={"gpt": "m", "lost": "nothing"})
+    assert (pool.resolve("gpt"), pool.resolve("m")) == ("m", "m")
+    assert pool.knows("gpt")
+    assert not pool.knows("lost")
+    assert set(pool.models()) == {"m", "gpt"}

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from app.workers.discovery.base import Announced
+from app.workers.roster import Roster
+
+A, B = Announced(url="http://a:1"), Announced(url="http://b:2", name="big", labels={"gpu": "h100"}, limit=7)
+
+
+def ids(roster: Roster) -> list[str]:
+    return [worker.id for worker in roster.workers]
+
+
+def test_workers_are_called_by_their_name_their_address_or_their_number() -> None:
+    roster = Roster()
+    assert [one.id for one in roster.take("dns", [A, B])] == ["a:1", "big"]
+    assert [one.id for one in roster.take("urls", [Announced(url="http://c")], numbered=True)] == ["w0"]
+    assert (roster.workers[1].labels, roster.workers[1].limit) == ({"gpu": "h100"}, 7)
+
+
+def test_what_is_named_again_is_not_new_and_what_is_said_of_it_anew_counts() -> None:
+    roster = Roster()
+    roster.take("s", [A])
+    assert roster.take("s", [Announced(url="http://a:1", limit=3)]) == []
+    assert [worker.limit for worker in roster.workers] == [3]
+
+
+def test_a_worker_stays_as_long_as_any_source_names_it_and_until_it_has_drawn_its_last() -> None:
+    roster = Roster()
+    (worker,) = roster.take("one", [A])
+    roster.take("other", [A])
+    roster.take("one", [])
+    assert not worker.dismissed
+    assert roster.sources(worker) == ["other"]
+    worker.load.begin(1, 10)
+    roster.take("other", [])
+    assert worker.dismissed
+    assert roster.forget_drained() == []
+    worker.load.end(1, 10)
+    assert roster.forget_drained() == [worker]
+    assert roster.workers == []
+
+
+def test_a_worker_that_is_named_again_while_it_drains_stays() -> None:
+    roster = Roster()
+    (worker,) = roster.take("s", [A])
+    roster.take("s", [])
+    roster.take("s", [A])
+    assert not worker.dismissed
+
+
+def test_of_two_workers_with_one_name_the_first_keeps_it_and_the_other_is_refused_once() -> None:
+    roster = Roster()
+    roster.take("s", [B])
+    for _ in range(3):
+        assert roster.take("t", [Announced(url="http://other", name="big"), A])[:1] != ["big"]
+    assert ids(roster) == ["big", "a:1"]
+    assert roster.refused["name_taken"] == 1
+
+
+def test_a_worker_that_had_been_refused_comes_in_when_the_name_is_free() -> None:
+    roster = Roster()
+    roster.take("s", [B])
+    late = Announced(url="http://other", name="big")
+    roster.take("t", [late])
+    roster.take("s", [])
+    roster.forget_drained()
+    assert [one.url for one in roster.take("t", [late])] == ["http://other"]
