@@ -49,7 +49,7 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
         model=job.model,
         prices=prices,
         undrawn=ended.board.undrawn if ended.stopped_by else 0,
-        calls=ended.run.calls + ended.side_calls.calls,
+        calls=ended.run.pursuit.calls + ended.side_calls.calls,
         busy_s=ended.run.busy.seconds,
         side_calls=ended.side_calls.made,
         wasted=ended.run.wasted,

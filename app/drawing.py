@@ -61,6 +61,11 @@ class Attempt:
         """How long its prompt is, at most."""
         return self.draft.members[0].prompt_tokens
 
+    @property
+    def wanted(self) -> list[Member]:
+        """The candidates that have not come to an end, here or elsewhere."""
+        return [self.draft.members[at] for at in sorted(self.call.open - self.unwanted)]
+
     def position(self, index: int) -> int:
         """Return the position of the candidate `index` among those that it draws."""
         return next(at for at, member in enumerate(self.draft.members) if member.index == index)
@@ -108,6 +113,18 @@ class Drawing(msgspec.Struct, kw_only=True):
     def attempt(self) -> Attempt | None:
         """The attempt that counts."""
         return self.winner or self.heard or (self.attempts[0] if self.attempts else None)
+
+    def may_be_hedged(self, *, again: bool) -> bool:
+        """Whether it may be drawn a second time beside the first; `again`, also where it had been hedged before."""
+        alone = len(self.attempts) == 1 and self.winner is None and self.heard is None
+        return alone and (again or not self.hedged)
+
+    def keep_only(self, attempt: Attempt) -> None:
+        """Cancel all attempts but one."""
+        for rival in self.attempts:
+            if rival is not attempt:
+                rival.unwant(self.member.index)
+        self.attempts = [attempt]
 
     def candidate(self, attempt: Attempt | None, error: QuorumError | None = None) -> Candidate:
         """Return the candidate as far as `attempt` has got, or none has; with `error`, as failed of it."""

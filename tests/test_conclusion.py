@@ -87,7 +87,7 @@ def concluded(
         side_calls = SideCalls(
             model="m", deadline=0.0, pool=pool, client=client, purse=purse, prices={}, upstream=upstream, busy=upstream
         )
-        run.calls = 3
+        run.pursuit.calls = 3
         run.first_back = now - 1.0 if back else None
         ended = Ended(
             run=run, side_calls=side_calls, board=board, cancelled=cancelled, stopped_by=stopped_by, queued_s=0.5

@@ -23,7 +23,7 @@ from app.demo.asking import Asker, AskError, served_model
 from app.demo.interrupt import Interrupt
 from app.demo.plan import QUESTIONS, WAYS, Ask, Question, Way, asks
 from app.demo.progress import reporter
-from app.settings import Embedded, Settings
+from app.settings import Embedded, Settings, WorkerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
@@ -181,7 +181,7 @@ def test_a_server_that_does_not_start_makes_the_status_1(capsys: pytest.CaptureF
 
 
 def test_a_server_without_a_worker_makes_the_status_1(capsys: pytest.CaptureFixture[str]) -> None:
-    settings = Settings.model_construct(workers=(AnyHttpUrl("http://127.0.0.1:1"),))
+    settings = Settings.model_construct(workers=(WorkerEntry(url=AnyHttpUrl("http://127.0.0.1:1")),))
     assert run_demo(settings=settings) == 1
     assert "serves no model" in capsys.readouterr().out
 

@@ -1,0 +1,279 @@
+"""The pursuit of candidates on workers that may fail or be slow: until each has come to its end, or nobody can help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+from zlib import crc32
+
+from app.candidates import Fate
+from app.drawing import Attempt, Drawing
+from app.errors import CandidateError, QuorumError, WorkerStatusError, WorkerUnreachableError
+from app.workers.balancing.base import Draw
+from app.workers.health import State
+from app.workers.stragglers import Behind
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine, Sequence
+
+    from app.bodies import Draft, Drafter, Member
+    from app.job import Job
+    from app.stopwatch import Stopwatch
+    from app.tab import Tab
+    from app.workers.call import Watcher
+    from app.workers.client import Client
+    from app.workers.pool import Pool
+    from app.workers.wire import RawChoice
+    from app.workers.worker import Worker
+
+MOST_MOVES = 2
+"""Times that a candidate is asked for anew at most."""
+
+USUAL_TOKENS = 512
+"""How long a candidate is reckoned to be where nobody bounds it."""
+
+PREFIX_BYTES = 1_024
+"""How much of a conversation's JSON tells prefixes apart."""
+
+
+class Owner(Protocol):
+    """For whom candidates are pursued: a run."""
+
+    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None] | None:
+        """Start work that ends with the run at the latest; None where that is about to end."""
+        ...
+
+    def spend(self, tokens: int) -> None:
+        """Be told of tokens as they arrive."""
+        ...
+
+    async def finished(self, drawing: Drawing, attempt: Attempt) -> None:
+        """Be given a candidate that has come to its end."""
+        ...
+
+    def failed(self, drawing: Drawing, attempt: Attempt | None, error: QuorumError) -> None:
+        """Be given a candidate that has failed."""
+        ...
+
+
+class Pursuit:
+    """Draws the candidates of one job.
+
+    A call that fails is made anew on another worker, one that is far behind is made there, too; the first attempt that
+    ends is the candidate, and the others are cancelled. `under_way` has the candidates by their index, `calls` counts
+    the requests to workers, `busy` measures the time during which any of them was under way.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        owner: Owner,
+        *,
+        drafter: Drafter,
+        pool: Pool,
+        client: Client,
+        tab: Tab,
+        busy: Stopwatch,
+        watcher: Watcher | None,
+    ) -> None:
+        self.under_way: dict[int, Drawing] = {}
+        self.calls = 0
+        self._job = job
+        self._owner = owner
+        self._drafter = drafter
+        self._pool = pool
+        self._client = client
+        self._tab = tab
+        self._busy = busy
+        self._watcher = watcher
+        self._homes: dict[int, Worker] = {}
+        self._home: Worker | None = None
+
+    def begin(self, members: Sequence[Member]) -> None:
+        """Hand candidates to workers, siblings to one, as far as it has room; those without a worker have failed.
+
+        A run stays with the worker that has read its prompt. A worker on trial is trusted with a single candidate.
+        """
+        self.under_way.update((member.index, Drawing(member=member)) for member in members)
+        waiting = list(members)
+        while waiting:
+            home = self._homes.get(waiting[0].ask.chain, self._home)
+            try:
+                worker = self._pool.pick(self._job.model, self._draw(waiting), prefer=home)
+            except QuorumError as error:
+                for member in waiting:
+                    self._owner.failed(self.under_way[member.index], None, error)
+                return
+            room = max(0, worker.room) or len(waiting)  # where there is none, it waits in the worker's own queue
+            taken = waiting[: 1 if worker.health.state is State.ON_TRIAL else room]
+            self._pool.retries.deposit(len(taken))
+            self._pool.hedges.deposit(len(taken))
+            self._draw_from(worker, taken)
+            waiting = waiting[len(taken) :]
+
+    def cut_off(self, drawing: Drawing) -> Attempt | None:
+        """Return the attempt that counts of a candidate that the run doesn't wait for; the others are given up."""
+        counts, index = drawing.attempt, drawing.member.index
+        for rival in drawing.attempts:
+            if rival is not counts and rival.position(index) not in rival.unwanted:
+                self._tab.give_up(rival, drawing.member, Fate.CANCELLED)
+        return counts
+
+    def _draw(self, members: Sequence[Member]) -> Draw:
+        beginning = bytes(memoryview(members[0].conversation.json)[:PREFIX_BYTES])
+        return Draw(tokens=len(members) * self._tokens(members[0]), prefix=crc32(beginning))
+
+    def _tokens(self, member: Member) -> int:
+        """Return how many tokens a candidate may cost; a guess, for balancing."""
+        return member.prompt_tokens + (self._job.max_tokens or USUAL_TOKENS)
+
+    def _draw_from(self, worker: Worker, members: Sequence[Member]) -> None:
+        for draft in self._drafter.drafts(members, worker, self._tab.tokens_left):
+            self._attempt(draft, worker)
+
+    def _attempt(self, draft: Draft, worker: Worker) -> None:
+        """Start one attempt at the candidates of a draft."""
+        attempt = Attempt(
+            draft,
+            worker,
+            model=self._job.model,
+            completed=self._completed,
+            spent=self._owner.spend,
+            behind=self._fell_behind,
+            watcher=self._watcher_of if self._watcher else None,
+        )
+        self.calls += 1
+        for member in draft.members:
+            self.under_way[member.index].attempts.append(attempt)
+        count, tokens = len(draft.members), self._tokens(draft.members[0])
+        worker.load.begin(count, tokens)
+
+        def ended(_: object) -> None:  # not in the task itself, which may be cancelled before it begins
+            worker.load.end(count, tokens)
+            worker.health.trying = False
+            for position in attempt.unwanted:
+                self._tab.give_up(attempt, draft.members[position], Fate.CANCELLED)
+
+        attempt.task = self._owner.start(self._carry_out(attempt))
+        if attempt.task is None:
+            ended(None)
+        else:
+            attempt.task.add_done_callback(ended)
+
+    async def _carry_out(self, attempt: Attempt) -> None:
+        """Make one call; what is still open when it fails is tried elsewhere, or has failed of the same cause."""
+        call, error = attempt.call, None
+        self._busy.start()
+        self._pool.stragglers.follow(attempt)
+        try:
+            await call.run(self._client, attempt.worker.completions_url, attempt.draft.body)
+        except CandidateError as failure:
+            error = failure
+        finally:
+            self._busy.stop()
+            self._pool.stragglers.left(attempt, well=not call.open)
+        self._note(attempt, error)
+        if error is not None:
+            self._move(attempt, error)
+        for position in call.ended[1:]:
+            self._completed(attempt, position)
+        for position in call.ended[:1]:
+            await self._settle(attempt, position)
+
+    def _note(self, attempt: Attempt, error: CandidateError | None) -> None:
+        """Let the pool know how a call went."""
+        if error is None:
+            if not attempt.slow:
+                self._pool.served(attempt.worker)
+        elif isinstance(error, WorkerUnreachableError):
+            self._pool.lost(attempt.worker)
+        else:
+            self._pool.failed(attempt.worker, error)
+
+    def _move(self, attempt: Attempt, error: CandidateError) -> None:
+        """Try elsewhere what an attempt has not brought to its end; where that can't be, it has failed."""
+        again: list[Member] = []
+        members = attempt.wanted
+        elsewhere = self._elsewhere(attempt, members)
+        for member in members:
+            drawing = self.under_way[member.index]
+            if len(drawing.attempts) > 1:  # the other one goes on
+                drawing.attempts.remove(attempt)
+                self._tab.give_up(attempt, member, Fate.FAILED)
+            elif elsewhere and self._may_move(drawing, error) and self._tab.renew(attempt, member):
+                drawing.attempts.remove(attempt)
+                drawing.moves += 1
+                again.append(member)
+            else:
+                self._owner.failed(drawing, attempt, error)
+        if elsewhere and again:
+            self._draw_from(elsewhere, again)
+
+    def _may_move(self, drawing: Drawing, error: CandidateError) -> bool:
+        """Whether a candidate may be asked for anew.
+
+        That is so unless the request itself is at fault, the client has read of it, or the pool's budget is used up.
+        """
+        refused = isinstance(error, WorkerStatusError) and not error.workers_fault
+        tired = drawing.heard is not None or drawing.moves >= MOST_MOVES
+        return not refused and not tired and self._pool.retries.take()
+
+    def _fell_behind(self, attempt: Attempt, why: Behind) -> bool:
+        """Ask another worker, too, for what an attempt draws so slowly; return False where that may be done later."""
+        lost = why is Behind.OUT_OF_SERVICE
+        members = [one for one in attempt.wanted if self.under_way[one.index].may_be_hedged(again=lost)]
+        if not members:
+            return True
+        elsewhere = self._elsewhere(attempt, members)
+        allowance = self._pool.retries if lost else self._pool.hedges
+        if elsewhere is None or not elsewhere.reachable or not allowance.take(len(members)):
+            return False
+        hedged = [member for member in members if self._tab.reserve_again(member)]
+        for member in hedged:
+            self.under_way[member.index].hedged = True
+        if hedged:
+            self._draw_from(elsewhere, hedged)
+        return True
+
+    def _elsewhere(self, attempt: Attempt, members: Sequence[Member]) -> Worker | None:
+        """Return another worker for what an attempt draws, if there is any."""
+        return self._pool.another(self._job.model, self._draw(members), than=attempt.worker) if members else None
+
+    def _completed(self, attempt: Attempt, position: int) -> None:
+        self._owner.start(self._settle(attempt, position))
+
+    async def _settle(self, attempt: Attempt, position: int) -> None:
+        """Hand a candidate out that has come to its end; whoever else draws it may stop."""
+        drawing = self.under_way.get(attempt.draft.members[position].index)
+        if drawing is None or drawing.winner or position in attempt.unwanted:
+            return
+        drawing.winner = attempt
+        self._homes[drawing.member.ask.chain] = self._home = attempt.worker
+        drawing.keep_only(attempt)
+        await self._owner.finished(drawing, attempt)
+
+    def _watcher_of(self, attempt: Attempt) -> Watcher:
+        """Return a watcher that tells the run's own of candidates in place of choices.
+
+        What an attempt says is handed on unless another one has been heard before: that one's words can't be taken
+        back.
+        """
+
+        async def watch(choices: Sequence[RawChoice]) -> None:
+            heard = [choice for choice in choices if self._hears(attempt, choice.index)]
+            for choice in heard:
+                choice.index = attempt.draft.members[choice.index].index
+            if heard and self._watcher:
+                await self._watcher(heard)
+
+        return watch
+
+    def _hears(self, attempt: Attempt, position: int) -> bool:
+        """Whether the client is to be told what an attempt says; with its first words its rivals have lost."""
+        drawing = self.under_way.get(attempt.draft.members[position].index)
+        if drawing is None or drawing.heard not in {None, attempt}:
+            return False
+        if drawing.heard is None and attempt.call.completions[position].tokens:
+            drawing.heard = attempt
+            drawing.keep_only(attempt)
+        return True
