@@ -30,10 +30,12 @@ def main() -> None:
     plan = Plan(seconds=options.seconds, clients=options.clients, seed=options.seed, log=options.log)
     try:
         figures = uvloop.run(_run(plan))
-    except* StartError as errors:
-        sys.exit(str(errors.exceptions[0]))
-    except* asyncio.CancelledError:
+    except asyncio.CancelledError:
         sys.exit(128 + signal.SIGTERM)
+    except ExceptionGroup as group:
+        if isinstance(group.exceptions[0], StartError):
+            sys.exit(str(group.exceptions[0]))
+        raise
     said = f"{options.clients} clients, phases of {options.seconds:g} s, seed {options.seed}, on {machine()}."
     text = f"{said}\n\n{markdown(figures)}"
     sys.stdout.write(text)
