@@ -7,7 +7,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo serve check test test-vllm bench lock
+.PHONY: help install demo serve check test test-vllm bench chaos lock
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -40,6 +40,9 @@ test-vllm: install ## The tests on real vLLM workers, on CPUs; the first time it
 
 bench: install ## Measure speed, memory, what verifying costs and brings, and what a real vLLM prefills.
 	$(bin)/python -m tests.bench $(ARGS)
+
+chaos: install ## Let four workers fail in turn, in five ways, under load: is any request lost? Takes 7 minutes.
+	$(bin)/python -m tests.chaos $(ARGS)
 
 lock: install ## Compile the pins anew from pyproject.toml; ARGS=--upgrade takes newer versions.
 	deploy/lock.sh $(ARGS)

@@ -50,7 +50,7 @@ class Server:
 @contextmanager
 def upstream(*arguments: str) -> Generator[Server]:
     """Run the scripted upstream with `arguments`."""
-    port = _free_port()
+    port = free_port()
     command = (sys.executable, "-m", "tests.scripted", "--port", str(port), *arguments)
     with _running("upstream", command, port, "/health") as server:
         yield server
@@ -62,7 +62,7 @@ def front(name: str, template: Sequence[str], *workers: Server) -> Generator[Ser
 
     All workers after the first are named by a `--worker` of their own.
     """
-    port = _free_port()
+    port = free_port()
     command = [part.format(port=port, upstream=workers[0].url) for part in template]
     command += [word for worker in workers[1:] for word in ("--worker", worker.url)]
     with _running(name, command, port, "/healthz") as server:
@@ -111,7 +111,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return  # nothing was left
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody has at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -155,3 +155,15 @@ def test_without_a_budget_for_hedges_slow_candidates_are_waited_for() -> None:
         stage.play(always(Reply(texts=("42",), delay_first_s=0.9)))
         assert stage.answer("parallel-2")["quorum"]["candidates"][0]["worker"] == "w0"
         assert len(other.upstream.seen) == seen
+
+
+def test_a_live_stream_that_breaks_off_fails_at_once_although_a_second_call_was_begun_beside_it() -> None:
+    late = Reply(texts=("so it goes " * 40,), delay_first_s=0.5, delay_per_chunk_s=0.005)
+    with two(GOOD, timeouts={**TIMEOUTS, "idle_s": 30.0}) as (stage, other):
+        usual(stage)
+        other.upstream.script = always(Silence())
+        stage.play(always(HalfBody(reply=late, after_chunks=20)))
+        told = list(events(stage.ask({"type": "single", "budget": {"deadline_s": 10.0}}, stream=True)))
+        assert metric(stage, "quorum_hedges_total") == 1
+        assert any('"all_candidates_failed"' in line for line in told)
+        assert not any('"deadline_exceeded"' in line for line in told)
