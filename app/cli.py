@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,8 @@ from app.settings import DEFAULT_CONFIG, ConfigurationError, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from app.settings import Settings
 
 USAGE_ERROR = 2
 MAX_PORT = 65_535
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     serve_command.add_argument("--config", type=Path, help=f"configuration file (default {DEFAULT_CONFIG})")
     serve_command.add_argument("--worker", action="append", metavar="URL", help="a worker's address; may be repeated")
     serve_command.add_argument("--model", type=Path, metavar="FILE.gguf", help="model of the embedded worker")
+    serve_command.add_argument("--processes", type=int, metavar="N", help="processes that serve (default 1)")
     serve_command.add_argument("--insecure", action="store_true", help="listen beyond this machine without API keys")
     serve_command.set_defaults(run=serve)
 
@@ -110,7 +112,7 @@ def label(text: str) -> tuple[str, str]:
 
 def given(options: argparse.Namespace) -> dict[str, object]:
     """Return the settings that the flags give."""
-    named = {"host": options.host, "port": options.port, "workers": options.worker}
+    named = {"host": options.host, "port": options.port, "workers": options.worker, "processes": options.processes}
     flags: dict[str, object] = {name: value for name, value in named.items() if value is not None}
     if options.insecure:
         flags["insecure"] = True
@@ -121,17 +123,28 @@ def given(options: argparse.Namespace) -> dict[str, object]:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
-    from app.main import create_app  # noqa: PLC0415 - the server's parts take a second to import
-    from app.server import Server  # noqa: PLC0415
-    from app.telemetry.logs import configure_logging  # noqa: PLC0415
+    from app.telemetry.logs import configure_logging  # noqa: PLC0415 - not every command needs it
 
     settings = load_settings(options.config, given(options))
     configure_logging(settings.log_level)
-    server = Server(create_app(settings), host=settings.host, port=settings.port)
-    spare_collector()
-    with server.socket:
-        print(f"Quorum starts on {server.url} ; {server.url}/readyz answers 200 once a model can serve", flush=True)
-        server.run(sockets=[server.socket])
+    if settings.processes == 1:
+        return serve_alone(settings)
+    from app.processes.parent import serve_with_children  # noqa: PLC0415 - nor this
+
+    return serve_with_children(settings, options.config, given(options))
+
+
+def serve_alone(settings: Settings) -> int:
+    """Serve in this process."""
+    from app.main import create_app  # noqa: PLC0415 - the server's parts take a second to import
+    from app.server import Server, announce, bind, spare_collector  # noqa: PLC0415
+
+    app = create_app(settings)
+    with bind(settings.host, settings.port) as listener:
+        server = Server(app, listener)
+        spare_collector()
+        announce(listener)
+        server.run(sockets=[listener])
     return 0 if server.started else 1
 
 
@@ -158,16 +171,6 @@ def worker(options: argparse.Namespace) -> int:
     except UnusablePlanError as error:
         print(f"quorum: {error}", file=sys.stderr)
         return USAGE_ERROR
-
-
-def spare_collector() -> None:
-    """Keep the garbage collector from walking through what was made at the start, and let it look less often.
-
-    Requests make few cycles, yet at Python's own thresholds the collector runs several times in each of them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def demo(options: argparse.Namespace) -> int:

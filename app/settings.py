@@ -230,6 +230,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8_000, ge=0, le=65_535)
+    processes: int = Field(default=1, ge=1, le=64)
     insecure: bool = False
     api_keys: Annotated[tuple[Annotated[SecretStr, Field(min_length=1)], ...], NoDecode] = ()
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
@@ -286,6 +287,11 @@ class Settings(BaseSettings):
         if url is not None:
             checked_url(url.get_secret_value())
         return url
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the embedded worker runs, as no other is configured."""
+        return not (self.workers or self.discovery.dns or self.redis_url)
 
     @model_validator(mode="after")
     def _guarded_unless_local(self) -> Self:

@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     from app.outcome import Outcome
     from app.store.base import RunStore
     from app.telemetry.metrics import Metrics
+    from app.telemetry.together import Together
     from app.workers.pool import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The parts of one server; `catalogue` is the JSON of what `GET /v1/strategies` lists."""
+    """The parts of one server.
+
+    `catalogue` is the JSON of what `GET /v1/strategies` lists, `together` the metrics of all of the server's processes
+    where it has several.
+    """
 
     catalogue: bytes
     desk: Desk
@@ -36,6 +41,7 @@ class Service:
     metrics: Metrics
     pool: Pool
     runs: RunStore
+    together: Together | None = None
 
     async def take(self, request: Request) -> Intake:
         """Let a request in and read it. Raises the 4xx errors of `app.errors`."""
@@ -52,6 +58,10 @@ class Service:
         await self.runs.put(job.run_id, record)
         self.metrics.answered(outcome)
         return outcome, record
+
+    async def expose(self) -> bytes:
+        """Return the server's metrics in Prometheus' text format."""
+        return self.metrics.expose() if self.together is None else await self.together.expose()
 
     def stop(self) -> None:
         """Turn away what waits for its turn: the server is ending. What runs goes on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -10,19 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _COUNTED = ("counter", "histogram")
 _CREATED = "_created"
 _STATES = ("_up", "_serving")
-
-
-class Joining(Protocol):
-    """Makes one value of two."""
-
-    def __call__(self, one: float, other: float, /) -> float:
-        """Return it."""
-        ...
 
 
 class Summed(Collector):
@@ -50,10 +42,6 @@ class Summed(Collector):
                 summed.add_sample(sample, dict(labels), value)
             yield summed
 
-    def total(self, name: str) -> float:
-        """Return the sum of all series of a family without parts."""
-        return sum(self._values.get(name, {}).values())
-
     def _add(self, family: Metric) -> None:
         self._families.setdefault(family.name, family)
         values = self._values.setdefault(family.name, {})
@@ -80,7 +68,7 @@ def _families(exposition: bytes) -> Iterable[Metric]:
     return text_string_to_metric_families(exposition.decode())
 
 
-def _joining(name: str) -> Joining:
+def _joining(name: str) -> Callable[[float, float], float]:
     if name.endswith(_CREATED):
         return min
     return max if name.endswith(_STATES) else float.__add__
