@@ -147,56 +147,68 @@ def frozen(pid: int) -> Generator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_requests_are_spread_over_the_processes_and_whoever_is_asked_answers_for_all(tmp_path: Path) -> None:
-    with staged(tmp_path) as (running, _):
-        sent: list[str] = []
-
-        def both_have_served() -> bool:
-            sent.extend(request.result().json()["quorum"]["run_id"] for request in running.begin(16))
-            return all(running.metric("quorum_process_requests_total", process=number) for number in "01")
-
-        until(both_have_served)
-        assert running.metric("quorum_requests_total", outcome="ok") == len(sent)
-        assert running.metric("quorum_worker_up") == 1
-        for pid in running.children():
-            with frozen(pid):
-                own = [run_id for run_id in sent if running.get(f"/v1/runs/{run_id}").status_code == 200]
-                assert 0 < len(own) < len(sent)
-        assert all(running.get(f"/v1/runs/{run_id}").status_code == 200 for run_id in sent)
-        assert running.get("/v1/runs/run_none").status_code == 404
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Hosted]]:
+    """Two processes before a scripted worker, for tests that end with two of them again."""
+    with staged(tmp_path_factory.mktemp("pair")) as running:
+        yield running
 
 
-def test_a_process_that_is_killed_costs_its_own_requests_only_and_is_replaced(tmp_path: Path) -> None:
-    with staged(tmp_path, SLOW) as (running, worker):
-        one, other = running.children()
-        with frozen(other):
-            lost = running.begin(3)
-            worker.wait_until(lambda upstream: upstream.in_flight == 3)
-        with frozen(one):
-            kept = running.begin(3)
-            worker.wait_until(lambda upstream: upstream.in_flight == 6)
-        os.kill(one, signal.SIGKILL)
-        assert [request.result().status_code for request in kept] == [200] * 3
-        assert all(isinstance(request.exception(), httpx2.TransportError) for request in lost)
-        until(lambda: len(running.children()) == 2 and one not in running.children())
-        running.until_all_serve()
-        assert running.ask().status_code == 200
+def test_requests_are_spread_over_the_processes_and_whoever_is_asked_answers_for_all(
+    pair: tuple[Served, Hosted],
+) -> None:
+    running, _ = pair
+    sent: list[str] = []
+
+    def both_have_served() -> bool:
+        sent.extend(request.result().json()["quorum"]["run_id"] for request in running.begin(16))
+        return all(running.metric("quorum_process_requests_total", process=number) for number in "01")
+
+    until(both_have_served)
+    assert running.metric("quorum_requests_total", outcome="ok") == len(sent)
+    assert running.metric("quorum_worker_up") == 1
+    for pid in running.children():
+        with frozen(pid):
+            own = [run_id for run_id in sent[-64:] if running.get(f"/v1/runs/{run_id}").status_code == 200]
+            assert len(own) < len(sent[-64:])
+    assert all(running.get(f"/v1/runs/{run_id}").status_code == 200 for run_id in sent[-64:])
+    assert running.get("/v1/runs/run_none").status_code == 404
 
 
-def test_counts_outlive_the_process_that_counted(tmp_path: Path) -> None:
-    with staged(tmp_path) as (running, _):
-        one, other = running.children()
-        with frozen(other):
-            assert [request.result().status_code for request in running.begin(3)] == [200] * 3
-        assert running.metric("quorum_requests_total", outcome="ok") == 3
-        with frozen(one):
-            assert running.metric("quorum_processes_missing") == 1
-            assert running.metric("quorum_requests_total", outcome="ok") == 3
-        os.kill(one, signal.SIGKILL)
-        until(lambda: one not in running.children())
-        running.until_all_serve()
-        assert running.metric("quorum_requests_total", outcome="ok") == 3
-        assert running.metric("quorum_processes_missing") == 0
+def test_a_process_that_is_killed_costs_its_own_requests_only_and_is_replaced(pair: tuple[Served, Hosted]) -> None:
+    running, worker = pair
+    worker.upstream.script = always(SLOW)
+    one, other = running.children()
+    with frozen(other):
+        lost = running.begin(3)
+        worker.wait_until(lambda upstream: upstream.in_flight == 3)
+    with frozen(one):
+        kept = running.begin(3)
+        worker.wait_until(lambda upstream: upstream.in_flight == 6)
+    os.kill(one, signal.SIGKILL)
+    assert [request.result().status_code for request in kept] == [200] * 3
+    assert all(isinstance(request.exception(), httpx2.TransportError) for request in lost)
+    until(lambda: len(running.children()) == 2 and one not in running.children())
+    running.until_all_serve()
+    worker.upstream.script = always(Reply())
+    assert running.ask().status_code == 200
+
+
+def test_counts_outlive_the_process_that_counted(pair: tuple[Served, Hosted]) -> None:
+    running, _ = pair
+    one, other = running.children()
+    before = running.metric("quorum_requests_total", outcome="ok")
+    with frozen(other):
+        assert [request.result().status_code for request in running.begin(3)] == [200] * 3
+    assert running.metric("quorum_requests_total", outcome="ok") == before + 3
+    with frozen(one):
+        assert running.metric("quorum_processes_missing") == 1
+        assert running.metric("quorum_requests_total", outcome="ok") == before + 3
+    os.kill(one, signal.SIGKILL)
+    until(lambda: one not in running.children())
+    running.until_all_serve()
+    assert running.metric("quorum_requests_total", outcome="ok") == before + 3
+    assert running.metric("quorum_processes_missing") == 0
 
 
 @pytest.mark.parametrize("by_terminal", [False, True])
@@ -250,7 +262,10 @@ def test_a_parent_that_is_killed_leaves_nobody_and_nothing(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
-    [(("--model", "nothing.gguf"), {}, "nothing.gguf"), (("--worker", "http://127.0.0.1:9"), BAD_PRESET, "preset wide")],
+    [
+        (("--model", "nothing.gguf"), {}, "nothing.gguf"),
+        (("--worker", "http://127.0.0.1:9"), BAD_PRESET, "preset wide"),
+    ],
 )
 def test_what_cannot_start_ends_with_the_reason(
     arguments: tuple[str, ...], environment: dict[str, str], told: str

@@ -57,3 +57,12 @@ def test_capacity_is_what_the_workers_that_are_up_and_serve_the_model_take() -> 
     ]
     pool = Pool(workers, Slow(workers[0], 0), probe_s=60)
     assert (pool.capacity("m"), pool.capacity("n"), pool.capacity("?"), pool.capacity()) == (14, 1, 0, 15)
+
+
+def test_each_process_of_a_server_has_its_part_of_what_a_worker_takes_and_at_least_one() -> None:
+    workers = [
+        Worker(id="a", locate=str, max_in_flight=10, sharers=3),
+        Worker(id="b", locate=str, traits=LLAMA_CPP, slots=8, sharers=3),
+        Worker(id="c", locate=str, traits=LLAMA_CPP, slots=2, sharers=3),
+    ]
+    assert [(worker.limit, worker.width, worker.room) for worker in workers] == [(3, 1, 3), (2, 2, 2), (1, 1, 1)]
