@@ -109,11 +109,22 @@ class Brood:
             if time.monotonic() - began > STEADY_AFTER_S:
                 delay_s = FIRST_DELAY_S
             log.warning("process died", process=task.place.index, exit_status=status, restart_in_s=delay_s)
-            if await _within(delay_s, self._ending):
+            following, delay_s = await self._replace(task, delay_s)
+            if following is None:
                 return
+            child = following
+
+    async def _replace(self, task: Task, delay_s: float) -> tuple[Handle | None, float]:
+        """Start a child after the delay; return it, None where all are to end, and the next delay."""
+        child = None
+        while child is None and not await _within(delay_s, self._ending):
             delay_s = min(2 * delay_s, LONGEST_DELAY_S)
-            child = self._start(task)
-            log.info("process restarted", process=task.place.index, pid=child.pid)
+            try:
+                child = self._start(task)
+                log.info("process restarted", process=task.place.index, pid=child.pid)
+            except OSError as error:  # no process can be made at the moment
+                log.warning("process not restarted", process=task.place.index, reason=str(error), retry_in_s=delay_s)
+        return child, delay_s
 
     async def _see_off(self) -> None:
         """Kill those that haven't ended when their time is up, or a moment after they were told to end at once."""
@@ -137,7 +148,10 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
 def _keep_counts(place: Place) -> None:
     """Add what a child that has ended had counted to what others had before it."""
     told = read(place.metrics(place.index))
-    if told:
-        before = read(place.ended)
-        replace(place.ended, summed([], [told, before] if before else [told]))
+    if not told:
+        return
+    try:
+        replace(place.ended, summed([], [told, read(place.ended)]))
         place.metrics(place.index).unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("counts lost", process=place.index, reason=str(error))

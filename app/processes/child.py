@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.errors import QuorumError
-from app.main import create_app
 from app.server import Server, spare_collector
 from app.settings import ConfigurationError, load_settings
 from app.telemetry.logs import configure_logging
@@ -61,6 +60,8 @@ def serve(task: Task, report: Connection) -> None:
     """Be a child: serve until told to end, or until the parent has ended."""
     _leave_terminal()
     threading.Thread(target=_end_with_parent, args=(task.place.directory,), name="parent", daemon=True).start()
+    from app.main import create_app  # noqa: PLC0415 - takes a second and much memory, and the parent has no use for it
+
     try:
         settings = load_settings(task.file, task.flags)
         configure_logging(settings.log_level)

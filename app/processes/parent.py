@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.processes.brood import Brood
 from app.processes.child import Task
 from app.server import announce, bind
-from app.siblings.place import Place, embedded_file, replace
+from app.siblings.place import Place, embedded_file, read, replace
 from app.workers.embedded import EmbeddedWorker
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ async def _embedded(settings: Settings, directory: Path) -> AsyncGenerator[None]
 
 
 async def _follow(worker: EmbeddedWorker, file: Path) -> None:
-    """Write the worker's address down anew whenever a restart has moved it."""
-    written = worker.url
+    """Write the worker's address down anew whenever a restart has moved it, or the file is gone."""
     while True:
         await asyncio.sleep(LOOK_S)
-        if worker.url != written:
-            written = worker.url
-            replace(file, written.encode())
+        url = worker.url.encode()
+        if read(file) != url:
+            with suppress(OSError):  # it is tried again
+                replace(file, url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -40,7 +41,8 @@ class Together:
         place = self._channel.place
         async with self._lock:
             told = self._own()
-            await asyncio.to_thread(replace, place.metrics(place.index), told)
+            with suppress(OSError):  # a full disk costs the counts of a process that dies, and no more
+                await asyncio.to_thread(replace, place.metrics(place.index), told)
         return told
 
     async def expose(self) -> bytes:
