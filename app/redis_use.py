@@ -16,9 +16,9 @@ class RedisUse:
         self.failures = 0
         self._meanwhile = meanwhile
 
-    def failed(self, reason: str) -> None:
-        """Take down a failure."""
-        self.failures += 1
+    def failed(self, reason: str, *, times: int = 1) -> None:
+        """Take down a failure, or several at once."""
+        self.failures += times
         if self.up:
             log.warning("redis down", use=self.name, reason=reason, hint=self._meanwhile)
         self.up = False

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from app.redis_use import RedisUse, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from redis.asyncio import Redis
 
@@ -107,15 +107,25 @@ class RedisRunStore:
 
     async def _write_all(self) -> None:
         while True:
-            run_id, record = await self._queue.get()
+            records = [await self._queue.get()]
+            while not self._queue.empty():
+                records.append(self._queue.get_nowait())
             try:
-                await self._put(keys=self._keys, args=(run_id, record, *self._bounds))
+                await self._write(records)
             except (RedisError, OSError) as error:
-                self.use.failed(reason_of(error))
+                self.use.failed(reason_of(error), times=len(records))
             else:
                 self.use.answered()
-            self._waiting_bytes -= len(record)
-            self._queue.task_done()
+            for _, record in records:
+                self._waiting_bytes -= len(record)
+                self._queue.task_done()
+
+    async def _write(self, records: Sequence[tuple[str, bytes]]) -> None:
+        """Write records in one exchange: on a busy event loop each takes its time."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for run_id, record in records:
+                await self._put(keys=self._keys, args=(run_id, record, *self._bounds), client=pipe)
+            await pipe.execute()
 
     async def _finish(self) -> None:
         try:
