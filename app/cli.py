@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from functools import partial
 from importlib.metadata import version
@@ -14,7 +13,9 @@ from app.errors import QuorumError
 from app.settings import DEFAULT_CONFIG, ConfigurationError, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from app.settings import Settings
 
 USAGE_ERROR = 2
 MAX_PORT = 65_535
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     serve_command.add_argument("--config", type=Path, help=f"configuration file (default {DEFAULT_CONFIG})")
     serve_command.add_argument("--worker", action="append", metavar="URL", help="a worker's address; may be repeated")
     serve_command.add_argument("--model", type=Path, metavar="FILE.gguf", help="model of the embedded worker")
+    serve_command.add_argument("--processes", type=int, metavar="N", help="processes that serve (default 1)")
     serve_command.add_argument("--insecure", action="store_true", help="listen beyond this machine without API keys")
     serve_command.set_defaults(run=serve)
 
@@ -111,7 +113,7 @@ def label(text: str) -> tuple[str, str]:
 
 def given(options: argparse.Namespace) -> dict[str, object]:
     """Return the settings that the flags give."""
-    named = {"host": options.host, "port": options.port, "workers": options.worker}
+    named = {"host": options.host, "port": options.port, "workers": options.worker, "processes": options.processes}
     flags: dict[str, object] = {name: value for name, value in named.items() if value is not None}
     if options.insecure:
         flags["insecure"] = True
@@ -122,19 +124,29 @@ def given(options: argparse.Namespace) -> dict[str, object]:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; SIGHUP has the configuration read again."""
-    from app.main import create_app  # noqa: PLC0415 - the server's parts take a second to import
-    from app.server import Server  # noqa: PLC0415
-    from app.telemetry.logs import configure_logging  # noqa: PLC0415
+    from app.telemetry.logs import configure_logging  # noqa: PLC0415 - not every command needs it
 
     read = partial(load_settings, options.config, given(options))
     settings = read()
     configure_logging(settings.log_level)
+    if settings.processes == 1:
+        return serve_alone(settings, read)
+    from app.processes.parent import serve_with_children  # noqa: PLC0415 - nor this
+
+    return serve_with_children(settings, options.config, given(options))
+
+
+def serve_alone(settings: Settings, read: Callable[[], Settings]) -> int:
+    """Serve in this process."""
+    from app.main import create_app  # noqa: PLC0415 - the server's parts take a second to import
+    from app.server import Server, announce, bind, spare_collector  # noqa: PLC0415
+
     app = create_app(settings)
-    server = Server(app, host=settings.host, port=settings.port, grace_s=settings.shutdown_grace_s, read=read)
-    spare_collector()
-    with server.socket:
-        print(f"Quorum starts on {server.url} ; {server.url}/readyz answers 200 once a model can serve", flush=True)
-        server.run(sockets=[server.socket])
+    with bind(settings.host, settings.port) as listener:
+        server = Server(app, listener, grace_s=settings.shutdown_grace_s, read=read)
+        spare_collector()
+        announce(listener)
+        server.run(sockets=[listener])
     return 0 if server.started else 1
 
 
@@ -161,16 +173,6 @@ def worker(options: argparse.Namespace) -> int:
     except UnusablePlanError as error:
         print(f"quorum: {error}", file=sys.stderr)
         return USAGE_ERROR
-
-
-def spare_collector() -> None:
-    """Keep the garbage collector from walking through what was made at the start, and let it look less often.
-
-    Requests make few cycles, yet at Python's own thresholds the collector runs several times in each of them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -23,14 +23,22 @@ from app.diversity.embedding import WordLlamaEmbedder
 from app.engine import Engine
 from app.errors import QuorumError
 from app.offload import Offload
+from app.redis_client import connect
 from app.reload import Reload
 from app.sandbox.bubblewrap import Bubblewrap
 from app.sandbox.ceilings import Ceilings
 from app.sandbox.remote import Remote
 from app.settings import is_loopback
+from app.siblings.channel import Channel
 from app.sources import listed_in, sources_of
+from app.store.layered import LayeredRunStore
 from app.store.memory import MemoryRunStore
+from app.store.redis import RedisRunStore
+from app.store.siblings import QUESTION as RUN
+from app.store.siblings import SiblingRunStore
 from app.telemetry.metrics import Metrics
+from app.telemetry.together import QUESTION as METRICS
+from app.telemetry.together import Together
 from app.webhooks.allowed import AllowedHosts
 from app.webhooks.sender import AioHttpWebhooks
 from app.workers.balancing import POLICIES
@@ -39,6 +47,7 @@ from app.workers.cpus import usable_cpus
 from app.workers.embedded import EmbeddedWorker
 from app.workers.pool import Pool
 from app.workers.retries import Allowance
+from app.workers.sharing import LoadSharing
 from app.workers.steward import Steward
 from app.workers.worker import Worker
 
@@ -47,9 +56,13 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from app.redis_use import RedisUse
     from app.sandbox.base import Sandbox
+    from app.settings import Admission as AdmissionSettings
     from app.settings import Sandbox as SandboxSettings
     from app.settings import Settings
+    from app.siblings.place import Place
+    from app.store.base import RunStore
 
 RETRIES_A_S = 1.0
 """Retries a second beside the share of all calls, so that a quiet server may retry, too."""
@@ -57,8 +70,11 @@ RETRIES_A_S = 1.0
 log = structlog.stdlib.get_logger(__name__)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the server for `settings`. Raises `InvalidStrategyError` where a preset or the default is wrong."""
+def create_app(settings: Settings, place: Place | None = None) -> FastAPI:
+    """Return the server for `settings`, or its part for the process at `place` where it has several.
+
+    Raises `InvalidStrategyError` where a preset or the default is wrong.
+    """
     selector = Selector(
         default=settings.default_strategy,
         presets=settings.presets,
@@ -69,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             try:
-                app.state.service = await assemble(settings, selector, stack)
+                app.state.service = await assemble(settings, selector, stack, place)
             except QuorumError as error:
                 log.error("start failed", reason=error.message)  # noqa: TRY400 - the reason is all that helps
                 raise
@@ -90,10 +106,13 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack) -> Service:
+async def assemble(
+    settings: Settings, selector: Selector, stack: AsyncExitStack, place: Place | None = None
+) -> Service:
     """Start the parts of a server on `stack`, lowest first, and return them wired."""
     timeouts = settings.timeouts
-    embedded = await start_embedded(settings, stack)
+    sharers = place.count if place else 1
+    embedded = [elsewhere(place)] if place and settings.embeds else await start_embedded(settings, stack)
     listed = listed_in(settings)
     sources = await stack.enter_async_context(sources_of(settings, listed))
     key = settings.worker_api_key.get_secret_value() if settings.worker_api_key else None
@@ -106,6 +125,7 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         sources=sources,
         aliases=settings.aliases,
         max_in_flight=settings.limits.max_in_flight_per_worker,
+        sharers=sharers,
         policy=POLICIES[settings.balancing](),
         rules=settings.health.rules(),
         retries=Allowance(share=settings.retries.share, burst=settings.retries.burst, per_s=RETRIES_A_S),
@@ -116,11 +136,18 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
     offload.warm()
     embedder = await stack.enter_async_context(WordLlamaEmbedder())
     await embedder.warm()
-    sandbox = await stack.enter_async_context(sandbox_of(settings.sandbox))
-    metrics = Metrics(pool, sandbox, sources)
+    sandbox = await stack.enter_async_context(sandbox_of(settings.sandbox, sharers))
+    stores, uses = await redis_uses(settings, pool, stack)
+    metrics = Metrics(pool, sandbox, sources, uses)
+    channel = Channel(place) if place else None
+    memory = MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes)
+    together = Together(metrics.expose, channel) if channel else None
+    if channel and together:
+        await stack.enter_async_context(channel.answering({METRICS: together.tell, RUN: memory.get}))
+        stores = [SiblingRunStore(channel), *stores]
     engine = Engine(
         pool=pool,
-        admission=Admission(pool, metrics, **settings.admission.model_dump()),
+        admission=Admission(pool, metrics, **shared(settings.admission, sharers)),
         client=client,
         offload=offload,
         equivalence=Equivalence(offload),
@@ -139,8 +166,9 @@ async def assemble(settings: Settings, selector: Selector, stack: AsyncExitStack
         metrics=metrics,
         pool=pool,
         reload=Reload(settings, listed=listed, pool=pool),
-        runs=MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes),
+        runs=LayeredRunStore(memory, *stores),
         steward=Steward(pool),
+        together=together,
     )
 
 
@@ -155,6 +183,35 @@ def encoded(keys: Sequence[SecretStr]) -> list[bytes]:
     return [key.get_secret_value().encode() for key in keys]
 
 
+async def redis_uses(
+    settings: Settings, pool: Pool, stack: AsyncExitStack
+) -> tuple[Sequence[RunStore], Sequence[RedisUse]]:
+    """Start what gateways share through Redis, where one is configured; return the stores, and how all of it does."""
+    if settings.redis_url is None:
+        return [], []
+    redis = connect(settings.redis_url.get_secret_value())
+    stack.push_async_callback(redis.aclose)
+    prefix, bounds = settings.redis_prefix, settings.runs
+    sharing = LoadSharing(redis, lambda: pool.workers, prefix=prefix)
+    runs = RedisRunStore(redis, prefix=prefix, keep=bounds.keep, max_bytes=bounds.max_bytes)
+    await stack.enter_async_context(sharing.kept())
+    await stack.enter_async_context(runs.writing())
+    return [runs], [sharing.use, runs.use]
+
+
+def shared(admission: AdmissionSettings, sharers: int) -> dict[str, Any]:
+    """Return the bounds on one of `sharers` processes."""
+    bounds = admission.model_dump()
+    if admission.max_in_flight is not None:
+        bounds["max_in_flight"] = max(1, admission.max_in_flight // sharers)
+    return bounds
+
+
+def elsewhere(place: Place) -> Worker:
+    """Return the embedded worker that runs for all processes of this server."""
+    return Worker(id="embedded", locate=place.embedded_url, sharers=place.count)
+
+
 def webhooks(settings: Settings) -> AioHttpWebhooks:
     """Return the sender of webhooks, which sends none where the operator allows no host."""
     chosen = settings.webhooks
@@ -164,7 +221,7 @@ def webhooks(settings: Settings) -> AioHttpWebhooks:
 
 async def start_embedded(settings: Settings, stack: AsyncExitStack) -> list[Worker]:
     """Return the embedded worker, started, where no other is configured; else none."""
-    if settings.workers or settings.discovery.dns or settings.redis_url:
+    if not settings.embeds:
         return []
     own = settings.embedded
     embedded = EmbeddedWorker(model_path=own.model, parallel=own.slots, context=own.context)
@@ -173,9 +230,12 @@ async def start_embedded(settings: Settings, stack: AsyncExitStack) -> list[Work
 
 
 @asynccontextmanager
-async def sandbox_of(settings: SandboxSettings) -> AsyncGenerator[Sandbox]:
-    """Provide the sandbox that is configured. Takes no time and can't fail: what is wrong with it, `check` says."""
-    slots = settings.slots or usable_cpus()
+async def sandbox_of(settings: SandboxSettings, sharers: int = 1) -> AsyncGenerator[Sandbox]:
+    """Provide the sandbox that is configured, or the part of it that is for one of `sharers` processes.
+
+    Takes no time and can't fail: what is wrong with it, `check` says.
+    """
+    slots = max(1, (settings.slots or usable_cpus()) // sharers)
     waiting = settings.max_waiting
     ceilings = Ceilings(wall_s=settings.max_time_limit_s, memory_mb=settings.max_memory_mb)
     if settings.url is None:

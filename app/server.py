@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
+import sys
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -37,7 +39,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Server(uvicorn.Server):
-    """uvicorn with Quorum's settings, on a socket that is bound before anything else is started.
+    """uvicorn with Quorum's settings, on a socket that listens before anything else is started.
 
     Requests in flight have `grace_s` seconds once it is told to end. At SIGHUP it lets the app take in what `read`
     returns, the configuration as it is now.
@@ -46,13 +48,12 @@ class Server(uvicorn.Server):
     def __init__(
         self,
         app: FastAPI,
+        listener: socket.socket,
         *,
-        host: str,
-        port: int,
         grace_s: float = GRACE_S,
         read: Callable[[], Settings] | None = None,
     ) -> None:
-        self.socket = bind(host, port)
+        self.socket = listener
         self._app = app
         self._grace_s = grace_s
         self._read = read
@@ -73,8 +74,7 @@ class Server(uvicorn.Server):
     @property
     def url(self) -> str:
         """Where the server listens."""
-        host, port = self.socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return url_of(self.socket)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, or raise SystemExit; the app's own log line tells why, and uvicorn's stack trace is left out.
@@ -185,10 +185,33 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def url_of(listener: socket.socket) -> str:
+    """Return the address of what listens there."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def announce(listener: socket.socket) -> None:
+    """Tell people where the server will answer."""
+    url = url_of(listener)
+    sys.stdout.write(f"Quorum starts on {url} ; {url}/readyz answers 200 once a model can serve\n")
+    sys.stdout.flush()
+
+
+def spare_collector() -> None:
+    """Keep the garbage collector from walking through what was made at the start, and let it look less often.
+
+    Requests make few cycles, yet at Python's own thresholds the collector runs several times in each of them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 @asynccontextmanager
 async def serving(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
     """Serve `app` on this event loop while the context lasts; yields its URL once it answers."""
-    server = Guest(app, host=host, port=port)
+    server = Guest(app, bind(host, port))
     with server.socket:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(server.serve(sockets=[server.socket]))

@@ -234,6 +234,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8_000, ge=0, le=65_535)
+    processes: int = Field(default=1, ge=1, le=64)
     insecure: bool = False
     api_keys: Keys = ()
     admin_keys: Keys = ()
@@ -299,6 +300,11 @@ class Settings(BaseSettings):
         if set(keys) & set(info.data.get("api_keys", ())):
             raise ValueError("a key of a client may not open the admin API: admin_keys and api_keys have one in common")
         return keys
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the embedded worker runs, as no other is configured."""
+        return not (self.workers or self.discovery.dns or self.redis_url)
 
     @model_validator(mode="after")
     def _guarded_unless_local(self) -> Self:

@@ -15,8 +15,11 @@ from app.job import Job
 from app.ledger import account
 from app.outcome import Outcome, Timing
 from app.price import Price
+from app.redis_use import RedisUse
 from app.strategies.parallel import Parallel
 from app.telemetry.metrics import Metrics
+from app.telemetry.summing import Summed, exposition
+from app.telemetry.together import ProcessCollector
 from app.verifiers.math import MathVerifier
 from app.workers.discovery.urls import Urls
 from app.workers.worker import Worker
@@ -33,12 +36,13 @@ def exposed() -> str:
     pool = unwatched(Worker(id="w0", locate=lambda: "http://127.0.0.1:1"))
     pool.ejections["w0", "failures"] += 1
     pool.roster.refused["name_taken"] += 1
-    metrics = Metrics(pool, NoSandbox(), [Urls()])
+    metrics = Metrics(pool, NoSandbox(), [Urls()], [RedisUse("load", meanwhile="")])
     metrics.answered(_outcome())
     metrics.queue_is("m", 1)
     metrics.waited("m", "normal", 0.5)
     metrics.rejected("m")
-    return metrics.expose().decode()
+    own = metrics.expose()
+    return exposition(Summed([own]), ProcessCollector(2, {0: own})).decode()
 
 
 def test_the_page_lists_every_metric_with_its_type(exposed: str) -> None:

@@ -13,7 +13,7 @@ from app.api.body import read_body
 from app.api.problems import invalid
 from app.api.schemas import read_json
 from app.api.service import service_of
-from app.errors import StoppingError
+from app.errors import ConflictError, StoppingError
 from app.settings import WorkerEntry
 from app.workers.health import State
 
@@ -25,9 +25,14 @@ MAX_BODY_BYTES = 64 * 1024
 
 
 async def admitted(request: Request) -> None:
-    """Let only operators pass. Raises `InvalidKeyError`, `ForbiddenError` and `StoppingError`."""
+    """Let only operators pass. Raises `InvalidKeyError`, `ForbiddenError`, `ConflictError` and `StoppingError`."""
     service = service_of(request)
     service.admin_gate(request)
+    if service.together is not None:  # each process has a list of its own, and would be changed alone
+        raise ConflictError(
+            "this server has several processes: change `workers` in its configuration and reload it (kill -HUP), "
+            "or let workers register in Redis"
+        )
     if service.stopping:
         raise StoppingError
 

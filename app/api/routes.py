@@ -112,7 +112,7 @@ async def readyz(request: Request) -> Response:
 @probes.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Return Prometheus' metrics."""
-    return Response(service_of(request).metrics.expose(), media_type=METRICS_TYPE)
+    return Response(await service_of(request).expose(), media_type=METRICS_TYPE)
 
 
 def is_set(flag: str) -> bool:

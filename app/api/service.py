@@ -23,13 +23,18 @@ if TYPE_CHECKING:
     from app.reload import Reload
     from app.store.base import RunStore
     from app.telemetry.metrics import Metrics
+    from app.telemetry.together import Together
     from app.workers.pool import Pool
     from app.workers.steward import Steward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The parts of one server; `catalogue` is the JSON of what `GET /v1/strategies` lists."""
+    """The parts of one server.
+
+    `catalogue` is the JSON of what `GET /v1/strategies` lists, `together` the metrics of all of the server's processes
+    where it has several.
+    """
 
     admin_gate: AdminGate
     catalogue: bytes
@@ -41,6 +46,7 @@ class Service:
     reload: Reload
     runs: RunStore
     steward: Steward
+    together: Together | None = None
 
     @property
     def stopping(self) -> bool:
@@ -68,6 +74,10 @@ class Service:
         await self.runs.put(job.run_id, record)
         self.metrics.answered(outcome)
         return outcome, record
+
+    async def expose(self) -> bytes:
+        """Return the server's metrics in Prometheus' text format."""
+        return self.metrics.expose() if self.together is None else await self.together.expose()
 
     def stop(self) -> None:
         """Turn away what waits for its turn, and what is new: the server is ending. What runs goes on."""

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from app.candidates import Fate, Usage
 from app.telemetry.fleet import FleetCollector
+from app.telemetry.redis import RedisCollector
 from app.telemetry.sources import SourceCollector
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from app.candidates import Candidate
     from app.outcome import Outcome
+    from app.redis_use import RedisUse
     from app.sandbox.base import Sandbox
     from app.workers.discovery.base import Source
     from app.workers.pool import Pool
@@ -33,7 +35,9 @@ SEVERAL = "several"
 class Metrics:
     """The metrics of one server, in a registry of its own."""
 
-    def __init__(self, pool: Pool, sandbox: Sandbox, sources: Sequence[Source] = ()) -> None:
+    def __init__(
+        self, pool: Pool, sandbox: Sandbox, sources: Sequence[Source] = (), redis: Sequence[RedisUse] = ()
+    ) -> None:
         self._registry = CollectorRegistry()
         self._children: dict[tuple[object, tuple[str, ...]], Counter | Histogram] = {}
         by_strategy = ("model", "strategy")
@@ -58,6 +62,7 @@ class Metrics:
         self._rejected = self._counter("rejected", "Requests turned away as overloaded.", ("model",))
         self._registry.register(FleetCollector(pool))
         self._registry.register(SourceCollector(sources))
+        self._registry.register(RedisCollector(redis))
         self._gauge("sandbox_running", "Programs that run in the sandbox.", lambda: sandbox.running)
         self._gauge("sandbox_waiting", "Programs that wait for their turn.", lambda: sandbox.waiting)
 

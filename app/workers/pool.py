@@ -59,8 +59,9 @@ class Pool:
         hedges: Allowance | None = None,
         aliases: Mapping[str, str] | None = None,
         max_in_flight: int = 256,
+        sharers: int = 1,
     ) -> None:
-        self.roster = Roster(workers, max_in_flight=max_in_flight)
+        self.roster = Roster(workers, max_in_flight=max_in_flight, sharers=sharers)
         self.retries = retries or Allowance(share=0.2, burst=100.0, per_s=1.0)
         self.hedges = hedges or Allowance(share=0.05, burst=20.0)
         self.ejections = Counter[tuple[str, str]]()

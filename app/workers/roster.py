@@ -27,10 +27,11 @@ class Roster:
     out by the reason, each once for as long as its source names it so.
     """
 
-    def __init__(self, workers: Iterable[Worker] = (), *, max_in_flight: int = 256) -> None:
+    def __init__(self, workers: Iterable[Worker] = (), *, max_in_flight: int = 256, sharers: int = 1) -> None:
         self.workers: list[Worker] = list(workers)
         self.refused = Counter[str]()
         self._max_in_flight = max_in_flight
+        self._sharers = sharers
         self._named: dict[str, dict[str, Announced]] = {}
         self._by_url: dict[str, Worker] = {worker.url: worker for worker in self.workers}
         self._complained: set[tuple[str, str]] = set()
@@ -87,6 +88,7 @@ class Roster:
             locate=lambda: announced.url,
             labels=announced.labels,
             max_in_flight=announced.limit or self._max_in_flight,
+            sharers=self._sharers,
         )
         self.workers.append(worker)
         self._by_url[announced.url] = worker

@@ -56,10 +56,11 @@ class Worker:
     """One OpenAI-compatible server.
 
     `slots` is the largest `n` of a request, `max_in_flight` how many candidates a worker without slots may draw at
-    once. `up`: it answers, else `problem` says why it can't be used; `draining`: it gets no new candidates, by an
-    operator's word; `dismissed`: nor does it, as no source names it any more, and it goes when it has drawn its last.
-    `warmth` is the share of its usual load that it should get, 0..1, less than 1 for a while after it has come back.
-    `unsaid` are its failed calls since the log last spoke of any, at `said_at` on the monotonic clock.
+    once; each of the `sharers`, the processes of this server, may use its part of either. `up`: it answers, else
+    `problem` says why it can't be used; `draining`: it gets no new candidates, by an operator's word; `dismissed`: nor
+    does it, as no source names it any more, and it goes when it has drawn its last. `warmth` is the share of its usual
+    load that it should get, 0..1, less than 1 for a while after it has come back. `unsaid` are its failed calls since
+    the log last spoke of any, at `said_at` on the monotonic clock.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Worker:
     models: dict[str, ServedModel] = field(default_factory=dict[str, ServedModel])
     slots: int = 1
     max_in_flight: int = 256
+    sharers: int = 1
     up: bool = False
     problem: str | None = NOT_ASKED
     draining: bool = False
@@ -113,12 +115,12 @@ class Worker:
     @property
     def width(self) -> int:
         """How many candidates one request may draw."""
-        return self.slots if self.traits.batches else 1
+        return min(self.slots, self.limit) if self.traits.batches else 1
 
     @property
     def limit(self) -> int:
-        """How many candidates the worker may draw at once."""
-        return self.slots if self.traits.batches else self.max_in_flight
+        """How many candidates the worker may draw at once for this process."""
+        return max(1, (self.slots if self.traits.batches else self.max_in_flight) // self.sharers)
 
     @property
     def completions_url(self) -> str:

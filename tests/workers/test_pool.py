@@ -66,6 +66,15 @@ def test_capacity_is_what_the_workers_that_are_up_and_serve_the_model_take() -> 
     assert (pool.capacity("m"), pool.capacity("n"), pool.capacity("?"), pool.capacity()) == (14, 1, 0, 15)
 
 
+def test_each_process_of_a_server_has_its_part_of_what_a_worker_takes_and_at_least_one() -> None:
+    workers = [
+        Worker(id="a", locate=str, max_in_flight=10, sharers=3),
+        Worker(id="b", locate=str, traits=LLAMA_CPP, slots=8, sharers=3),
+        Worker(id="c", locate=str, traits=LLAMA_CPP, slots=2, sharers=3),
+    ]
+    assert [(worker.limit, worker.width, worker.room) for worker in workers] == [(3, 1, 3), (2, 2, 2), (1, 1, 1)]
+
+
 def fleet(count: int, **rules: float) -> tuple[Pool, list[Worker]]:
     """A pool, which nobody keeps up to date, of workers that serve `m`; the first has the least to do."""
     served = {"m": ServedModel(id="m")}
@@ -139,9 +148,10 @@ def test_a_run_stays_with_its_worker_unless_that_is_far_busier_full_or_out() -> 
     second.load.begin(1, 300)
     assert pool.pick("m", draw, prefer=second) is first
     second.load.end(1, 300)
-    second.max_in_flight = 0
+    second.load.begin(second.limit, 0)
     assert pool.pick("m", draw, prefer=second) is first
-    second.max_in_flight, second.draining = 8, True
+    second.load.end(second.limit, 0)
+    second.draining = True
     assert pool.pick("m", draw, prefer=second) is first
 
 

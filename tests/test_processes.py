@@ -1,0 +1,293 @@
+"""One server in several processes, as people start it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.scripted.hosted import hosted
+from tests.scripted.reply import Reply
+from tests.scripted.scripts import always
+from tests.scripted.upstream import Upstream
+from tests.stage import MODEL, QUESTION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from concurrent.futures import Future
+
+    from tests.redis_server import RedisServer
+    from tests.scripted.hosted import Hosted
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 60.0
+SLOW = Reply(texts=("word " * 60,), delay_per_chunk_s=0.05)
+ENDLESS = Reply(texts=("word " * 6_000,), delay_per_chunk_s=0.05)
+BAD_PRESET = {"QUORUM_PRESETS": '{"wide": "parallel-500"}'}
+
+
+class Served:
+    """A running `quorum serve`, and the requests that are sent to it: each over a connection of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str, shared: Path) -> None:
+        self.process = process
+        self.url = url
+        self.shared = shared
+        self.threads = ThreadPoolExecutor(16)
+
+    def get(self, path: str) -> httpx2.Response:
+        return httpx2.get(f"{self.url}{path}", timeout=PATIENCE_S)
+
+    def ask(self, **fields: object) -> httpx2.Response:
+        return httpx2.post(f"{self.url}/v1/chat/completions", json={**QUESTION, **fields}, timeout=PATIENCE_S)
+
+    def begin(self, count: int) -> list[Future[httpx2.Response]]:
+        """Send requests without waiting for their answers."""
+        return [self.threads.submit(self.ask) for _ in range(count)]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric's series with these labels."""
+        families = text_string_to_metric_families(self.get("/metrics").text)
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+    def children(self) -> list[int]:
+        """Return the processes that serve, and no other."""
+        below = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        return [int(pid) for pid in below.split() if "spawn_main" in command_line(pid)]
+
+    def until_all_serve(self) -> None:
+        until(lambda: self.metric("quorum_processes") == 2 and self.get("/readyz").status_code == 200)
+
+
+@contextmanager
+def served(*arguments: str, tmp_path: Path, **environment: str) -> Generator[Served]:
+    """Run `quorum serve` in two processes; their shared directory is in `tmp_path`."""
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", "0", "--processes", "2", *arguments]
+    env = {**os.environ, "TMPDIR": str(tmp_path), **environment}
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found
+            running = Served(process, found[0], tmp_path)
+            yield running
+        finally:
+            process.kill()
+
+
+@contextmanager
+def staged(tmp_path: Path, reply: Reply | None = None, **environment: str) -> Generator[tuple[Served, Hosted]]:
+    """Have two processes serve before a scripted worker."""
+    with (
+        hosted(Upstream(always(reply or Reply()), models=(MODEL,))) as worker,
+        served("--worker", worker.url, tmp_path=tmp_path, **environment) as running,
+    ):
+        running.until_all_serve()
+        yield running, worker
+
+
+def command_line(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def alive(pid: int) -> bool:
+    """Whether there is a process that isn't merely waiting to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def descendants(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text(encoding="ascii").split()):
+            yield child
+            yield from descendants(child)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    limit = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            if holds():
+                return
+        except httpx2.TransportError:
+            pass
+        assert time.monotonic() < limit, "it has not come to be so in time"
+        time.sleep(0.1)
+
+
+@contextmanager
+def frozen(pid: int) -> Generator[None]:
+    """Have a process stand still, so that all that comes meanwhile goes to the other one."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Hosted]]:
+    """Two processes before a scripted worker, for tests that end with two of them again."""
+    with staged(tmp_path_factory.mktemp("pair")) as running:
+        yield running
+
+
+def test_requests_are_spread_over_the_processes_and_whoever_is_asked_answers_for_all(
+    pair: tuple[Served, Hosted],
+) -> None:
+    running, _ = pair
+    sent: list[str] = []
+
+    def both_have_served() -> bool:
+        sent.extend(request.result().json()["quorum"]["run_id"] for request in running.begin(16))
+        return all(running.metric("quorum_process_requests_total", process=number) for number in "01")
+
+    until(both_have_served)
+    assert running.metric("quorum_requests_total", outcome="ok") == len(sent)
+    assert running.metric("quorum_worker_up") == 1
+    for pid in running.children():
+        with frozen(pid):
+            own = [run_id for run_id in sent[-64:] if running.get(f"/v1/runs/{run_id}").status_code == 200]
+            assert len(own) < len(sent[-64:])
+    assert all(running.get(f"/v1/runs/{run_id}").status_code == 200 for run_id in sent[-64:])
+    assert running.get("/v1/runs/run_none").status_code == 404
+
+
+def test_a_process_that_is_killed_costs_its_own_requests_only_and_is_replaced(pair: tuple[Served, Hosted]) -> None:
+    running, worker = pair
+    worker.upstream.script = always(SLOW)
+    one, other = running.children()
+    with frozen(other):
+        lost = running.begin(3)
+        worker.wait_until(lambda upstream: upstream.in_flight == 3)
+    with frozen(one):
+        kept = running.begin(3)
+        worker.wait_until(lambda upstream: upstream.in_flight == 6)
+    os.kill(one, signal.SIGKILL)
+    assert [request.result().status_code for request in kept] == [200] * 3
+    assert all(isinstance(request.exception(), httpx2.TransportError) for request in lost)
+    until(lambda: len(running.children()) == 2 and one not in running.children())
+    running.until_all_serve()
+    worker.upstream.script = always(Reply())
+    assert running.ask().status_code == 200
+
+
+def test_counts_outlive_the_process_that_counted(pair: tuple[Served, Hosted]) -> None:
+    running, _ = pair
+    one, other = running.children()
+    before = running.metric("quorum_requests_total", outcome="ok")
+    with frozen(other):
+        assert [request.result().status_code for request in running.begin(3)] == [200] * 3
+    assert running.metric("quorum_requests_total", outcome="ok") == before + 3
+    with frozen(one):
+        assert running.metric("quorum_processes_missing") == 1
+        assert running.metric("quorum_requests_total", outcome="ok") == before + 3
+    os.kill(one, signal.SIGKILL)
+    until(lambda: one not in running.children())
+    running.until_all_serve()
+    assert running.metric("quorum_requests_total", outcome="ok") == before + 3
+    assert running.metric("quorum_processes_missing") == 0
+
+
+@pytest.mark.parametrize("by_terminal", [False, True])
+def test_told_once_it_lets_requests_end_and_ends_with_all_its_processes(*, by_terminal: bool, tmp_path: Path) -> None:
+    with staged(tmp_path, SLOW) as (running, worker):
+        below = list(descendants(running.process.pid))
+        requests = running.begin(4)
+        worker.wait_until(lambda upstream: upstream.in_flight == 4)
+        if by_terminal:
+            os.killpg(running.process.pid, signal.SIGINT)
+        else:
+            running.process.terminate()
+        assert [request.result().status_code for request in requests] == [200] * 4
+        assert running.process.wait(timeout=PATIENCE_S) == 0
+        until(lambda: not any(map(alive, below)))
+        assert not list(running.shared.iterdir())
+
+
+def test_told_twice_it_ends_at_once_and_each_client_is_told(tmp_path: Path) -> None:
+    with staged(tmp_path, ENDLESS) as (running, worker):
+        requests = running.begin(4)
+        worker.wait_until(lambda upstream: upstream.in_flight == 4)
+        running.process.terminate()
+        until(lambda: not listens(running.url))
+        running.process.terminate()
+        assert {request.result().json()["error"]["code"] for request in requests} == {"unavailable"}
+        assert running.process.wait(timeout=PATIENCE_S) == 0
+
+
+def listens(url: str) -> bool:
+    try:
+        httpx2.get(f"{url}/healthz", timeout=PATIENCE_S)
+    except httpx2.ConnectError:
+        return False
+    except httpx2.TransportError:
+        return True
+    return True
+
+
+def test_a_parent_that_is_killed_leaves_nobody_and_nothing(tmp_path: Path) -> None:
+    with served(tmp_path=tmp_path) as running:  # with the embedded model
+        running.until_all_serve()
+        assert running.ask(model="smollm2-135m-instruct", max_tokens=4, strategy="parallel-8").status_code == 200
+        below = list(descendants(running.process.pid))
+        assert len(below) >= 3
+        running.process.kill()
+        running.process.wait()
+        until(lambda: not any(map(alive, below)))
+        assert not list(tmp_path.glob("quorum-*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (("--model", "nothing.gguf"), {}, "nothing.gguf"),
+        (("--worker", "http://127.0.0.1:9"), BAD_PRESET, "preset wide"),
+    ],
+)
+def test_what_cannot_start_ends_with_the_reason(
+    arguments: tuple[str, ...], environment: dict[str, str], told: str
+) -> None:
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", "0", "--processes", "2", *arguments]
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=60, check=False)  # noqa: S603
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_requests_go_on_when_redis_ends(tmp_path: Path, redis_server: RedisServer) -> None:
+    with staged(tmp_path, QUORUM_REDIS_URL=redis_server.url) as (running, _):
+        assert running.metric("quorum_redis_up", use="load") == 1
+        run_id = running.ask().json()["quorum"]["run_id"]
+        until(lambda: bool(redis_server.keys("quorum:runs")))
+        assert len(redis_server.keys("quorum:load:*")) == 2
+        redis_server.stop()
+        assert [request.result().status_code for request in running.begin(8)] == [200] * 8
+        until(lambda: running.metric("quorum_redis_up", use="load") == 0)
+        assert [request.result().status_code for request in running.begin(8)] == [200] * 8
+        assert running.get(f"/v1/runs/{run_id}").status_code == 200
+        redis_server.start()
+        until(lambda: running.metric("quorum_redis_up", use="load") == 1)
