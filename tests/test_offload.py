@@ -4,7 +4,6 @@ import asyncio
 import multiprocessing
 import operator
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import pytest
 import uvloop
 
 from app.offload import Offload, OffloadBusyError, OffloadError
+from tests.tools import descriptors_left
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -192,13 +192,8 @@ def test_a_process_that_cannot_start_is_an_error_and_not_a_loop() -> None:
 def test_a_start_without_file_descriptors_is_an_error_and_the_next_call_works() -> None:
     async def scenario() -> None:
         async with light(max_workers=1) as offload:
-            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors(), hard))
-            try:
-                with pytest.raises(OffloadError, match="can't be started"):
-                    await offload.call(abs, -1, timeout_s=5)
-            finally:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            with descriptors_left(1), pytest.raises(OffloadError, match="can't be started"):
+                await offload.call(abs, -1, timeout_s=5)
             assert await offload.call(abs, -1, timeout_s=5) == 1
 
     asyncio.run(scenario())

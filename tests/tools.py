@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import resource
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,7 +25,7 @@ from app.workers.client import AioHttpClient
 from app.workers.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from app.candidates import Candidate
     from app.inquiry import Inquiry
@@ -127,3 +131,20 @@ async def _as_it_is(candidate: Candidate) -> Candidate:
 def unwatched(*workers: Worker) -> Pool:
     """Return a pool of these workers that nobody keeps up to date."""
     return Pool(workers, AioHttpClient(connect_s=1.0, idle_s=1.0), probe_s=60.0)
+
+
+@contextmanager
+def descriptors_left(free: int) -> Generator[None]:
+    """Let this process open no more than so many further file descriptors while the context lasts.
+
+    The limit is on their numbers, of which closed ones have left gaps.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = {int(entry.name) for entry in Path("/proc/self/fd").iterdir()}
+    numbers = (number for number in itertools.count() if number not in taken)
+    limit = next(itertools.islice(numbers, free, None))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

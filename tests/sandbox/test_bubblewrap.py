@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import resource
 import subprocess
 import sys
 import textwrap
@@ -20,6 +19,7 @@ from app.sandbox.base import PYTHON, Limits, Program
 from app.sandbox.bubblewrap import Bubblewrap
 from app.sandbox.ceilings import Ceilings
 from tests.sandbox.programs import living, python, ran
+from tests.tools import descriptors_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -330,13 +330,8 @@ def test_no_descriptors_left_is_a_failure_that_passes() -> None:
     async def main() -> None:
         sandbox = Bubblewrap(slots=1)
         await sandbox.check()
-        before = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors() + 3, before[1]))
-        try:
-            with pytest.raises(SandboxError, match=os.strerror(errno.EMFILE)):
-                await sandbox.run(Program(command=["true"]))
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        with descriptors_left(4), pytest.raises(SandboxError, match=os.strerror(errno.EMFILE)):
+            await sandbox.run(Program(command=["true"]))
         assert (await sandbox.run(Program(command=["true"]))).code == 0
         assert sandbox.running == 0
 
