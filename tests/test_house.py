@@ -54,8 +54,8 @@ def test_every_declared_dependency_is_among_the_pins() -> None:
     assert _names(groups["vllm"]) <= _versions("vllm").keys()
 
 
-def test_ci_is_make_test_and_then_the_tests_on_a_real_vllm() -> None:
-    assert _read(".ci/run").rstrip().endswith("make test </dev/null\nexec make test-vllm </dev/null")
+def test_ci_is_make_test() -> None:
+    assert _read(".ci/run").rstrip().endswith("exec make test </dev/null")
 
 
 @pytest.mark.parametrize(
