@@ -151,7 +151,8 @@ def test_a_hundred_programs_take_turns_in_two_slots_and_leave_nothing() -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(number)) for number in range(100)]
         assert [task.result() for task in tasks] == [b"%d\n" % number for number in range(100)]
-        assert (sandbox.running, sandbox.waiting, descriptors()) == (0, 0, before)
+        assert (sandbox.running, sandbox.waiting) == (0, 0)
+        assert descriptors() <= before  # fewer where what other tests left has been collected meanwhile
 
     uvloop.run(main())
     assert most <= 2
@@ -188,7 +189,8 @@ def test_cancelling_kills_at_once_and_leaves_nothing(after_s: float) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert time.monotonic() - began < 1
-        assert (sandbox.running, descriptors()) == (0, before)
+        assert sandbox.running == 0
+        assert descriptors() <= before
         assert (await sandbox.run(Program(command=["true"]))).code == 0
 
     uvloop.run(main())
@@ -207,7 +209,8 @@ def test_a_second_cancellation_does_not_interrupt_the_clearing_up() -> None:
             await asyncio.sleep(0)
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (sandbox.running, descriptors()) == (0, before)
+        assert sandbox.running == 0
+        assert descriptors() <= before
 
     uvloop.run(main())
 

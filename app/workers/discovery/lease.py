@@ -58,7 +58,11 @@ class Lease:
         self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        await self._renew()
+        try:
+            await self._renew()
+        except BaseException:  # cancelled when it may be written already, and nobody will leave what was not entered
+            await self._remove()
+            raise
         await self._group.__aenter__()
         self._keeper = self._group.create_task(self._keep(), name="lease")
         return self
