@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import httpx2
+
+from tests.bench.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,7 +56,7 @@ class Vllm:
 @contextmanager
 def vllm(kind: Literal["generate", "reward"], name: str, *flags: str) -> Generator[Vllm]:
     """Run a server whose model is called `name`; yields it as soon as it answers."""
-    port = _free_port()
+    port = free_port()
     command = (
         *(str(HOME / "bin" / "python"), "-m", "vllm.entrypoints.openai.api_server"),
         *("--model", str(HOME / "weights" / kind), "--served-model-name", name),
@@ -101,9 +102,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except ProcessLookupError:
             break
     process.wait(END_LIMIT_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
