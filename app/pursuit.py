@@ -119,6 +119,11 @@ class Pursuit:
                 self._tab.give_up(rival, drawing.member, Fate.CANCELLED)
         return counts
 
+    def end(self) -> None:
+        """Let go of the owner and of what was under way, which hold this in turn: their memory comes free at once."""
+        self.under_way.clear()
+        del self._owner
+
     def _draw(self, members: Sequence[Member]) -> Draw:
         beginning = bytes(memoryview(members[0].conversation.json)[:PREFIX_BYTES])
         return Draw(tokens=len(members) * self._tokens(members[0]), prefix=crc32(beginning))

@@ -98,9 +98,13 @@ class Run:
         self._stopping = True
         if self._alarm is not None:
             self._alarm.cancel()
+            self._alarm = None
         for task in self._tasks:
             task.cancel()
-        return await self._group.__aexit__(kind, error, traceback)
+        try:
+            return await self._group.__aexit__(kind, error, traceback)
+        finally:
+            self.pursuit.end()
 
     def draw(self, asks: Sequence[Ask]) -> None:
         """Ask for candidates; each gets the next number. They are drawn as far as the budget has room for them."""

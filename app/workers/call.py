@@ -133,11 +133,21 @@ class Call:
                 self._completed(position)
 
     def _settle(self) -> None:
-        """Put down the completions that ended, whatever became of the connection afterwards."""
+        """Put down the completions that ended, whatever became of the connection afterwards.
+
+        Nobody is told of anything from now on, and let go of: a call and its owner that held each other would stay in
+        memory until the garbage collector comes by, which halts everything.
+        """
         self.ended = [place for place in self.open if self.completions[place].finish_reason is not None]
         self.open.difference_update(self.ended)
+        self._completed = self._spent = _tell_nobody
+        self._watcher = None
 
     @property
     def tokens(self) -> int:
         """Completion tokens that have arrived."""
         return sum(completion.tokens for completion in self.completions)
+
+
+def _tell_nobody(_: int) -> None:
+    """Stand in for whoever was told."""

@@ -20,11 +20,13 @@ from tests.bench.load import closed_loop
 from tests.bench.processes import BARE, Server, front, upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
 FAN_OUT = "parallel-8"
 SHORT = ("--tokens", "16", "--instant")
 PACED_CHUNKS_PER_S = 50
+ALL_IN = {"QUORUM_LIMITS__MAX_IN_FLIGHT_PER_WORKER": "100000"}
+"""Lets every request of the memory part in at once: what waits in the queue takes next to none."""
 
 
 class Totals(TypedDict):
@@ -67,12 +69,12 @@ class _Answer(msgspec.Struct):
 
 
 @contextmanager
-def stack(gateway: Sequence[str], *arguments: str) -> Generator[Stack]:
-    """Run an upstream with `arguments`, the bare loop and the gateway."""
+def stack(gateway: Sequence[str], *arguments: str, environment: Mapping[str, str] | None = None) -> Generator[Stack]:
+    """Run an upstream with `arguments`, the bare loop and the gateway, the latter with `environment`."""
     with (
         upstream(*arguments) as worker,
         front("bare loop", BARE, worker) as bare,
-        front("gateway", gateway, worker) as gate,
+        front("gateway", gateway, worker, environment=environment) as gate,
     ):
         yield Stack(upstream=worker, bare=bare, gateway=gate)
 
@@ -103,7 +105,7 @@ async def measure(plan: Plan, gateway: Sequence[str], say: Callable[[str], None]
         costs += [await token_cost(plan, paced, server, name, None, connections=many) for server in paced.fronts]
     say("memory")
     hold = ("--tokens", str(plan.hold_chunks * 4), "--tokens-per-chunk", "4", "--delay-per-chunk", "0.25")
-    with stack(gateway, *hold, "--delay-first", "1") as held:
+    with stack(gateway, *hold, "--delay-first", "1", environment=ALL_IN) as held:
         memories = tuple([await memory(plan, held, server) for server in held.fronts])
     return Results(throughput=found, own_time=own, token_cost=tuple(costs), memory=memories)
 

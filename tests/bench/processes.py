@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
 START_LIMIT_S = 30.0
 END_LIMIT_S = 10.0
@@ -57,23 +57,32 @@ def upstream(*arguments: str) -> Generator[Server]:
 
 
 @contextmanager
-def front(name: str, template: Sequence[str], *workers: Server) -> Generator[Server]:
+def front(
+    name: str, template: Sequence[str], *workers: Server, environment: Mapping[str, str] | None = None
+) -> Generator[Server]:
     """Run a server in front of workers. `{port}` and `{upstream}` are filled into its command `template`.
 
-    All workers after the first are named by a `--worker` of their own.
+    All workers after the first are named by a `--worker` of their own; `environment` is added to the bench's own.
     """
     port = free_port()
     command = [part.format(port=port, upstream=workers[0].url) for part in template]
     command += [word for worker in workers[1:] for word in ("--worker", worker.url)]
-    with _running(name, command, port, "/healthz") as server:
+    with _running(name, command, port, "/healthz", environment) as server:
         yield server
 
 
 @contextmanager
-def _running(name: str, command: Sequence[str], port: int, health: str) -> Generator[Server]:
+def _running(
+    name: str, command: Sequence[str], port: int, health: str, environment: Mapping[str, str] | None = None
+) -> Generator[Server]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(  # noqa: S603 - the command is the bench's own or its caller's
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
         try:
             server = Server(name=name, pid=process.pid, port=port)

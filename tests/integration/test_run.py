@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.scripted.actions import Silence, Status
 from tests.scripted.hosted import hosted
@@ -14,6 +19,8 @@ from tests.scripted.upstream import Upstream
 from tests.stage import MODEL, staged
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from tests.stage import Stage
 
 GOOD = Reply(texts=("The answer is 42.",))
@@ -104,3 +111,33 @@ def test_what_came_from_the_cache_is_told_of_candidates_that_were_cut_off_too(st
     assert [row["fate"] for row in body["quorum"]["candidates"]].count("cancelled") == 1
     assert body["quorum"]["cost"]["tokens"]["prompt_cached"] in {2_700, 1_800}  # the last may not have begun
     assert body["usage"]["prompt_tokens"] * 9 == body["quorum"]["cost"]["tokens"]["prompt_cached"] * 10
+
+
+@pytest.mark.parametrize("strategy", ["single", {"type": "parallel", "n": 8, "stop": "none"}, "sequential-3"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_that_draws_all_leaves_nothing_behind_that_only_the_garbage_collector_finds(
+    stage: Stage, *, strategy: object, stream: bool
+) -> None:
+    stage.play(always(GOOD))
+    stage.ask(strategy, stream=stream)  # what is made once is there from now on
+    with _garbage() as left:
+        assert stage.ask(strategy, stream=stream).status_code == 200
+        time.sleep(0.1)  # its tasks are still ending when its answer is here
+    assert left == []
+
+
+@contextmanager
+def _garbage() -> Generator[list[str]]:
+    """Yield a list that holds in the end which of our own objects only the collector would have found."""
+    found: list[str] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += [type(one).__qualname__ for one in gc.garbage if type(one).__module__.startswith("app.")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
