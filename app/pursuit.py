@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
@@ -92,24 +93,30 @@ class Pursuit:
     def begin(self, members: Sequence[Member]) -> None:
         """Hand candidates to workers, siblings to one, as far as it has room; those without a worker have failed.
 
-        A run stays with the worker that has read its prompt. A worker on trial is trusted with a single candidate.
+        A run stays with the worker that has read its prompt, and each of several chains with its own. A worker on trial
+        is trusted with a single candidate.
         """
         self.under_way.update((member.index, Drawing(member=member)) for member in members)
         waiting = list(members)
         while waiting:
-            home = self._homes.get(waiting[0].ask.chain, self._home)
+            home = self._home_of(waiting[0])
+            together = list(takewhile(lambda member, home=home: self._home_of(member) is home, waiting))
             try:
-                worker = self._pool.pick(self._job.model, self._draw(waiting), prefer=home)
+                worker = self._pool.pick(self._job.model, self._draw(together), prefer=home)
             except QuorumError as error:
                 for member in waiting:
                     self._owner.failed(self.under_way[member.index], None, error)
                 return
-            room = max(0, worker.room) or len(waiting)  # where there is none, it waits in the worker's own queue
-            taken = waiting[: 1 if worker.health.state is State.ON_TRIAL else room]
+            room = max(0, worker.room) or len(together)  # where there is none, it waits in the worker's own queue
+            taken = together[: 1 if worker.health.state is State.ON_TRIAL else room]
             self._pool.retries.deposit(len(taken))
             self._pool.hedges.deposit(len(taken))
             self._draw_from(worker, taken)
             waiting = waiting[len(taken) :]
+
+    def _home_of(self, member: Member) -> Worker | None:
+        """Return the worker that has read the conversation of a candidate's chain, else the run's."""
+        return self._homes.get(member.ask.chain, self._home)
 
     def cut_off(self, drawing: Drawing) -> Attempt | None:
         """Return the attempt that counts of a candidate that the run doesn't wait for; the others are given up."""

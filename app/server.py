@@ -29,6 +29,10 @@ BACKLOG = 2_048
 GRACE_S = 30.0
 """Seconds that requests in flight have to finish where nothing else is said."""
 
+KEPT_S = 75
+"""Seconds that an idle connection is kept: longer than clients (httpx: 5 s) and load balancers (mostly 60 s) keep
+theirs. Whoever closes second may send a request into a connection that is being closed, and sees it reset."""
+
 LAST_WORDS_S = 2
 """Seconds that they have to answer once they are cancelled."""
 
@@ -67,6 +71,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=KEPT_S,
             timeout_graceful_shutdown=LAST_WORDS_S,  # what is in flight has ended before
         )
         super().__init__(config)

@@ -113,3 +113,22 @@ def test_a_client_that_goes_on_sending_is_told_why_it_is_refused() -> None:
 
 def test_blank_lines_are_no_way_to_hold_a_connection() -> None:
     assert asyncio.run(said(*[b"\r\n"] * 20, pause_s=0.02)).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_connection_is_kept_for_longer_than_clients_keep_theirs() -> None:
+    answers = asyncio.run(_asked_twice(pause_s=6.0))  # httpx closes after five seconds, and so would uvicorn by itself
+    assert [answer.partition(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 200 OK"] * 2
+
+
+async def _asked_twice(*, pause_s: float) -> list[bytes]:
+    """Return what a server answers to two requests over one connection."""
+    async with serving(FrontDoor(chat=echo)) as url:  # pyright: ignore[reportArgumentType] - an ASGI app
+        host, _, port = url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        answers: list[bytes] = []
+        for wait_s in (0.0, pause_s):
+            await asyncio.sleep(wait_s)
+            writer.write(HEAD + b"1234567890")
+            answers.append(await reader.readuntil(b"1234567890"))
+        writer.close()
+        return answers

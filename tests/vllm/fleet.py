@@ -19,6 +19,7 @@ MODEL = "smollm2"
 QUESTION = "Tell me a story about a fox and a river."
 PATH = "/v1/chat/completions"
 START_LIMIT_S = 30.0
+DISTURBANCES = ("quorum_hedges_total", "quorum_retries_total", "quorum_worker_ejections_total")
 
 Json = dict[str, Any]
 
@@ -54,14 +55,23 @@ class Fleet:
     def at_work(self) -> Vllm:
         """Wait until a server generates, and return it."""
 
-        def busy() -> list[Vllm]:
-            return [server for server in self.servers if in_flight(server)]
+        busy: list[Vllm] = []
 
-        wait_until(lambda: bool(busy()), within_s=START_LIMIT_S)
-        (server, *_) = busy()
+        def found() -> bool:
+            busy.extend(server for server in self.servers if in_flight(server))
+            return bool(busy)
+
+        wait_until(found, within_s=START_LIMIT_S)
+        server = busy[0]
         before = server.metrics()["generation_tokens_total"]
         wait_until(lambda: server.metrics()["generation_tokens_total"] > before, within_s=START_LIMIT_S)
         return server
+
+    def disturbed(self) -> int:
+        """Return how many calls the gateway has hedged or moved, and how many workers it has ejected."""
+        text = self.client.get("/metrics").text
+        rows = (line for line in text.splitlines() if line.startswith(DISTURBANCES))
+        return int(sum(float(row.rpartition(" ")[2]) for row in rows))
 
     def up(self) -> list[bool]:
         """Return of each server whether the gateway takes it to be in service."""

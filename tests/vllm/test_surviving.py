@@ -45,7 +45,7 @@ def serves_again(fleet: Fleet, server: Vllm) -> bool:
 def test_a_worker_that_is_frozen_in_the_middle_is_not_waited_for_and_returns_once_it_thaws(fleet: Fleet) -> None:
     fleet.settled()
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(fleet.answer, FAN_OUT, max_tokens=32, ignore_eos=True)
+        asked = pool.submit(fleet.answer, FAN_OUT, max_tokens=128, ignore_eos=True)
         server = fleet.at_work()
         with frozen(server):
             answer = asked.result()
