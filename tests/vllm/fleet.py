@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.vllm.counters import Counters, in_flight, settled, wait_until
+from tests.vllm.counters import Counters, counters, in_flight, settled, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,18 +55,19 @@ class Fleet:
 
     def at_work(self) -> Vllm:
         """Wait until a server generates, and return it."""
+        known = dict.fromkeys(self.servers, math.inf)
+        working: list[Vllm] = []
 
-        busy: list[Vllm] = []
+        def look() -> bool:
+            for server in self.servers:
+                tokens, before = counters(server).generated, known[server]
+                known[server] = tokens
+                if tokens > before and in_flight(server):
+                    working.append(server)
+            return bool(working)
 
-        def found() -> bool:
-            busy.extend(server for server in self.servers if in_flight(server))
-            return bool(busy)
-
-        wait_until(found, within_s=START_LIMIT_S)
-        server = busy[0]
-        before = server.metrics()["generation_tokens_total"]
-        wait_until(lambda: server.metrics()["generation_tokens_total"] > before, within_s=START_LIMIT_S)
-        return server
+        wait_until(look, within_s=START_LIMIT_S)
+        return working[0]
 
     def disturbed(self) -> int:
         """Return how many calls the gateway has hedged or moved, and how many workers it has ejected."""

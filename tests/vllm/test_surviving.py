@@ -45,7 +45,7 @@ def serves_again(fleet: Fleet, server: Vllm) -> bool:
 def test_a_worker_that_is_frozen_in_the_middle_is_not_waited_for_and_returns_once_it_thaws(fleet: Fleet) -> None:
     fleet.settled()
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(fleet.answer, FAN_OUT, max_tokens=128, ignore_eos=True)
+        asked = pool.submit(fleet.answer, FAN_OUT, max_tokens=256, ignore_eos=True)
         server = fleet.at_work()
         with frozen(server):
             answer = asked.result()
@@ -56,7 +56,7 @@ def test_a_worker_that_is_frozen_in_the_middle_is_not_waited_for_and_returns_onc
 
 def test_a_worker_that_is_killed_in_the_middle_costs_nobody_an_answer(fleet: Fleet) -> None:
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(fleet.ask, FAN_OUT, max_tokens=48, ignore_eos=True)
+        asked = pool.submit(fleet.ask, FAN_OUT, max_tokens=256, ignore_eos=True)
         fleet.at_work().signal_all(signal.SIGKILL)
         assert asked.result().status_code == 200
     assert fleet.ask(FAN_OUT, max_tokens=4).status_code == 200
