@@ -22,13 +22,13 @@ from app.api.service import Service
 from app.diversity.embedding import WordLlamaEmbedder
 from app.engine import Engine
 from app.errors import QuorumError
+from app.loopback import is_loopback
 from app.offload import Offload
 from app.redis_client import connect
 from app.reload import Reload
 from app.sandbox.bubblewrap import Bubblewrap
 from app.sandbox.ceilings import Ceilings
 from app.sandbox.remote import Remote
-from app.settings import is_loopback
 from app.siblings.channel import Channel
 from app.sources import listed_in, sources_of
 from app.store.layered import LayeredRunStore

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self, cast
 
@@ -32,6 +31,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from app.loopback import is_loopback
 from app.price import Price
 from app.redis_client import checked_url
 from app.webhooks.allowed import AllowedHosts
@@ -374,11 +374,3 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 def split_commas(value: object) -> object:
     """Return the parts of a text that is a list, as the environment writes it; anything else as it is."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens at `host`."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

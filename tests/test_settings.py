@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from app.settings import CONFIG_VARIABLE, ConfigurationError, Settings, is_loopback, load_settings
+from app.loopback import is_loopback
+from app.settings import CONFIG_VARIABLE, ConfigurationError, Settings, load_settings
 from app.workers.discovery.base import Announced
 
 if TYPE_CHECKING:

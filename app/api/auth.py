@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.errors import ForbiddenError, InvalidKeyError
+from app.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 SCHEME = b"bearer "
+PORT = re.compile(r":\d*$", re.ASCII)
+"""What follows the address in `Host`."""
+
+BROUGHT = frozenset({"origin", "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
+"""Headers of which any shows that a request came out of a browser's page, or by way of a proxy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +46,7 @@ class Gatekeeper:
 class AdminGate:
     """Lets operators in by their own keys; where none are configured, everybody who is `local`, and else nobody.
 
-    What bears the header `Origin` comes out of a browser: any page that somebody looks at on this machine could send
-    it, so it isn't taken for the operator's own word without a key.
+    A request that was sent by somebody else (`is_first_hand`) isn't taken for the operator's own word without a key.
     """
 
     keys: Sequence[bytes]
@@ -51,8 +57,18 @@ class AdminGate:
         if self.keys:
             if place_among(self.keys, request) is None:
                 raise InvalidKeyError("give an admin key in the header `Authorization: Bearer KEY`")
-        elif not self.local or "origin" in request.headers:
+        elif not (self.local and is_first_hand(request)):
             raise ForbiddenError("the admin API is closed: set admin_keys (QUORUM_ADMIN_KEYS)")
+
+
+def is_first_hand(request: Request) -> bool:
+    """Whether nothing speaks against a program on this machine having sent the request for itself.
+
+    Any page that somebody looks at on this machine could have its browser send one, which then bears `Origin`, or names
+    the page's own host where that has been made to mean this machine (DNS rebinding). A proxy sends those of others.
+    """
+    named = PORT.sub("", request.headers.get("host", ""))
+    return is_loopback(named.strip("[]")) and not BROUGHT & set(request.headers.keys())
 
 
 def place_among(keys: Sequence[bytes], request: Request) -> int | None:

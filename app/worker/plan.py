@@ -6,9 +6,9 @@ import importlib.util
 import shutil
 import sys
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from app.loopback import is_loopback
 from app.worker.flags import named, value_of
 from app.workers.discovery.base import Announced
 
@@ -98,11 +98,3 @@ class Plan:
         if importlib.util.find_spec("vllm") is not None:
             return [sys.executable, "-m", SERVER, "--model", self.model]
         raise UnusablePlanError("there is no vLLM here: name the Python of its environment with --python")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

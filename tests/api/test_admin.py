@@ -187,9 +187,33 @@ def test_there_is_nothing_to_do_to_a_worker_that_is_not_there(stage: Stage, path
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-def test_a_page_in_a_browser_may_not_use_what_is_open_to_this_machine(stage: Stage) -> None:
-    refused = stage.client.post("/admin/workers/w0/drain", headers={"Origin": "http://example.com"})
-    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://example.com"},
+        {"Host": "rebound.example.com"},
+        {"Host": "rebound.example.com:8000"},
+        {"Host": "[not an address"},
+        {"Host": ""},
+        {"X-Forwarded-For": "203.0.113.7"},
+        {"Forwarded": "for=203.0.113.7"},
+        {"Via": "1.1 proxy"},
+    ],
+)
+def test_neither_a_page_in_a_browser_nor_a_proxy_may_use_what_is_open_to_this_machine(
+    stage: Stage, headers: dict[str, str]
+) -> None:
+    for refused in (
+        stage.client.get("/admin/workers", headers=headers),
+        stage.client.post("/admin/workers/w0/drain", headers=headers),
+    ):
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+    assert workers(stage)["w0"]["state"] == "up"
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
+def test_whoever_calls_this_machine_by_a_name_of_its_own_may_use_it(stage: Stage, host: str) -> None:
+    assert stage.client.get("/admin/workers", headers={"Host": host}).status_code == 200
 
 
 def test_admin_keys_open_the_api_and_keys_of_clients_never_do() -> None:
