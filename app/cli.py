@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.errors import QuorumError
+from app.hangup import hold_hangups
 from app.settings import DEFAULT_CONFIG, ConfigurationError, load_settings
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def serve(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; SIGHUP has the configuration read again."""
     from app.telemetry.logs import configure_logging  # noqa: PLC0415 - not every command needs it
 
+    hold_hangups()
     read = partial(load_settings, options.config, given(options))
     settings = read()
     configure_logging(settings.log_level)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 import structlog
 import uvicorn
 
+from app.hangup import take_hangups
 from app.protocol import BoundedProtocol
 from app.settings import ConfigurationError
 
@@ -94,8 +95,9 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Capture those that end the server, and SIGHUP."""
+        """Capture those that end the server, and SIGHUP, be it that one was kept until now."""
         before = signal.signal(signal.SIGHUP, self.handle_hangup)
+        take_hangups()
         try:
             with super().capture_signals():
                 yield

@@ -59,7 +59,15 @@ class Told:
 
 @asynccontextmanager
 async def serving(*flags: str, **environment: str) -> AsyncGenerator[Told]:
-    """Run `quorum serve` with these flags, as a process of its own, until it can serve."""
+    """Run `quorum serve` with these flags, as a process of its own, that can serve."""
+    async with starting(*flags, **environment) as told:
+        await told.until(200)
+        yield told
+
+
+@asynccontextmanager
+async def starting(*flags: str, **environment: str) -> AsyncGenerator[Told]:
+    """Run `quorum serve` that has just said where it will answer."""
     command = [*QUORUM, "serve", "--port", "0", *flags]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=PIPE, stderr=PIPE, env={**os.environ, **environment}
@@ -70,7 +78,6 @@ async def serving(*flags: str, **environment: str) -> AsyncGenerator[Told]:
         assert found
         told = Told(process, found[0])
         async with told.client:
-            await told.until(200)
             yield told
     finally:
         if process.returncode is None:

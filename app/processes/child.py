@@ -96,10 +96,10 @@ def serve(task: Task, report: Connection) -> None:
 def _leave_terminal() -> None:
     """Leave Ctrl-C and the terminal's end to the parent, which hands on what they mean.
 
-    The parent has SIGINT blocked while it starts this process; one that came meanwhile is its own, too.
+    The parent has SIGINT blocked while it starts this process; one that came meanwhile is its own, too. A SIGHUP is
+    kept until the server takes it.
     """
     os.setpgrp()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

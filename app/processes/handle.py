@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from app.processes.child import Task
 
+INHERITED = frozenset({signal.SIGHUP, signal.SIGINT})
+"""What a child inherits as blocked, so that none of them ends it, or passes it by, before it is ready."""
+
 
 class Handle:
     """A child that has been started for `task`; to be used on the main thread's event loop."""
@@ -25,9 +28,7 @@ class Handle:
         context = multiprocessing.get_context("spawn")
         self._report, other_end = context.Pipe(duplex=False)
         self._process: BaseProcess = context.Process(target=serve, args=(task, other_end), name="gateway")
-        before = signal.pthread_sigmask(
-            signal.SIG_BLOCK, {signal.SIGINT}
-        )  # the child inherits it, and never misses one
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, INHERITED)
         try:
             self._process.start()
         finally:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.hangup import take_hangups
 from app.processes.brood import Brood
 from app.processes.child import Task
 from app.server import announce, bind
@@ -54,6 +55,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, brood.end)
     loop.add_signal_handler(signal.SIGHUP, brood.reload)
+    take_hangups()
     async with AsyncExitStack() as stack:
         if settings.embeds:
             await stack.enter_async_context(_embedded(settings, directory))

@@ -13,7 +13,7 @@ from tests.scripted.reply import Reply
 from tests.scripted.scripts import always
 from tests.scripted.upstream import Upstream
 from tests.stage import MODEL
-from tests.told import serving
+from tests.told import serving, starting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +117,29 @@ def test_aliases_change_and_what_can_not_is_named_in_the_log(tmp_path: Path) -> 
                 told.process.send_signal(signal.SIGTERM)
                 log = await told.ended()
         assert '"limits.max_candidates"' in log
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_signal_that_comes_while_it_starts_is_kept_until_it_can_reload(tmp_path: Path, processes: int) -> None:
+    file = tmp_path / "quorum.toml"
+
+    async def scenario() -> None:
+        async with Upstream(STEADY, models=(MODEL,)) as worker:
+            write(file, worker)
+            flags = ("--config", str(file), "--processes", str(processes))
+            async with starting(*flags, TMPDIR=str(tmp_path)) as told:
+                write(file, worker, more=f'aliases = {{fast = "{MODEL}"}}')
+                told.process.send_signal(signal.SIGHUP)
+                await told.until(200)
+                async with asyncio.timeout(20):
+                    while (await told.ask(model="fast")).status_code != 200:  # noqa: ASYNC110 - it is in another process
+                        await asyncio.sleep(0.05)
+                told.process.send_signal(signal.SIGTERM)
+                log = await told.ended()
+        assert "configuration reloaded" in log
 
     asyncio.run(scenario())
 
