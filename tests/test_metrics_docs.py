@@ -34,8 +34,6 @@ INTERNAL = {"le"}
 @pytest.fixture
 def exposed() -> str:
     pool = unwatched(Worker(id="w0", locate=lambda: "http://127.0.0.1:1"))
-    pool.ejections["w0", "failures"] += 1
-    pool.roster.refused["name_taken"] += 1
     metrics = Metrics(pool, NoSandbox(), [Urls()], [RedisUse("load", meanwhile="")])
     metrics.answered(_outcome())
     metrics.queue_is("m", 1)

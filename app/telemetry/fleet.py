@@ -15,8 +15,16 @@ if TYPE_CHECKING:
     from app.workers.pool import Pool
 
 
+EJECTED_FOR = ("failures", "slowness")
+REFUSED_FOR = ("name_taken",)
+
+
 class FleetCollector(Collector):
-    """Reads a pool."""
+    """Reads a pool. Workers that are gone are no longer in it.
+
+    What may be counted is there from the start, with 0: a series that begins with 1 has grown from nothing, which
+    Prometheus' `increase` and `rate` don't see.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -37,11 +45,12 @@ class FleetCollector(Collector):
         ejected = CounterMetricFamily(
             "quorum_worker_ejections", "Times that a worker was taken out of service.", labels=("worker", "reason")
         )
-        for (worker_id, reason), times in self._pool.ejections.items():
-            ejected.add_metric([worker_id, reason], times)
+        for worker in self._pool.workers:
+            for reason in EJECTED_FOR:
+                ejected.add_metric([worker.id, reason], self._pool.ejections[worker.id, reason])
         refused = CounterMetricFamily("quorum_workers_refused", "Workers kept out.", labels=("reason",))
-        for reason, times in self._pool.roster.refused.items():
-            refused.add_metric([reason], times)
+        for reason in REFUSED_FOR:
+            refused.add_metric([reason], self._pool.roster.refused[reason])
         yield from (ejected, refused)
         yield CounterMetricFamily("quorum_retries", "Calls made anew.", value=self._pool.retries.taken)
         yield CounterMetricFamily("quorum_hedges", "Calls made twice.", value=self._pool.hedges.taken)

@@ -38,6 +38,7 @@ class Metrics:
     def __init__(
         self, pool: Pool, sandbox: Sandbox, sources: Sequence[Source] = (), redis: Sequence[RedisUse] = ()
     ) -> None:
+        self._pool = pool
         self._registry = CollectorRegistry()
         self._children: dict[tuple[object, tuple[str, ...]], Counter | Histogram] = {}
         by_strategy = ("model", "strategy")
@@ -97,7 +98,10 @@ class Metrics:
         self._child(self._rejected, model).inc()
 
     def expose(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format; those of a queue also for models that nobody waited for."""
+        for model in {name for worker in self._pool.workers for name in worker.models}:
+            self._waiting.labels(model)
+            self._child(self._rejected, model)
         return generate_latest(self._registry)
 
     def _count_candidates(self, outcome: Outcome, labels: tuple[str, str]) -> None:

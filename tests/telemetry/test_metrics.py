@@ -17,7 +17,7 @@ from app.strategies.parallel import Parallel
 from app.telemetry.metrics import Metrics
 from app.verifiers.exact import ExactVerifier
 from app.verifiers.regex import RegexVerifier
-from app.workers.worker import Worker
+from app.workers.worker import ServedModel, Worker
 from tests.tools import NoSandbox, unwatched
 
 if TYPE_CHECKING:
@@ -146,6 +146,24 @@ def test_workers_are_shown_as_they_are_when_they_are_looked_at() -> None:
     assert value(metrics, "quorum_worker_up", worker="w1") == 1
     assert value(metrics, "quorum_worker_up", worker="w2") == 0
     assert value(metrics, "quorum_worker_in_flight", worker="w2") == 3
+
+
+def test_what_may_be_counted_is_there_with_nothing_before_it_happens() -> None:
+    worker = Worker(id="w0", locate=lambda: "http://a", models={"m": ServedModel(id="m")})
+    metrics = Metrics(unwatched(worker), NoSandbox())
+    assert value(metrics, "quorum_queue_waiting", model="m") == 0
+    assert value(metrics, "quorum_rejected_total", model="m") == 0
+    assert value(metrics, "quorum_worker_ejections_total", worker="w0", reason="failures") == 0
+    assert value(metrics, "quorum_worker_ejections_total", worker="w0", reason="slowness") == 0
+    assert value(metrics, "quorum_workers_refused_total", reason="name_taken") == 0
+
+
+def test_the_ejections_of_workers_that_are_gone_are_no_longer_told() -> None:
+    pool = unwatched(Worker(id="w0", locate=lambda: "http://a"))
+    pool.ejections["w0", "failures"] = pool.ejections["gone", "failures"] = 2
+    metrics = Metrics(pool, NoSandbox())
+    assert value(metrics, "quorum_worker_ejections_total", worker="w0", reason="failures") == 2
+    assert value(metrics, "quorum_worker_ejections_total", worker="gone", reason="failures") is None
 
 
 def test_two_servers_in_one_process_count_for_themselves() -> None:
