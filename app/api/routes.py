@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.api import render
+from app.api.admin import state_of
 from app.api.answering import Answering, Ticket
 from app.api.disconnect import while_connected
 from app.api.service import service_of
@@ -18,12 +19,15 @@ from app.estimate import worst_case
 from app.events import Nobody
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.api.intake import Intake
     from app.api.service import Service
     from app.events import Observer
     from app.outcome import Outcome
-    from app.workers.worker import ServedModel
+    from app.workers.worker import ServedModel, Worker
 
+MAX_PROBLEMS = 10
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -104,8 +108,7 @@ async def readyz(request: Request) -> Response:
         raise DrainingError
     pool = service_of(request).pool
     if not pool.ready:
-        problems = "; ".join(f"{worker.id}: {worker.problem}" for worker in pool.workers)
-        raise NoWorkerError(f"no worker can serve: {problems}", retry_after_s=5)
+        raise NoWorkerError(f"no worker can serve: {_problems(pool.workers)}", retry_after_s=5)
     return _json({"status": "ready", "workers": sum(worker.up for worker in pool.workers)})
 
 
@@ -125,6 +128,13 @@ def is_set(flag: str) -> bool:
 
 for path, probe in (("/healthz", healthz), ("/readyz", readyz)):
     probes.add_api_route(path, probe, methods=["HEAD"], include_in_schema=False)
+
+
+def _problems(workers: Sequence[Worker]) -> str:
+    """Return what keeps the first workers from serving, and how many more there are."""
+    told = [f"{worker.id}: {worker.problem or state_of(worker)}" for worker in workers[:MAX_PROBLEMS]]
+    more = len(workers) - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "") if told else "there is none"
 
 
 def _model(name: str, model: ServedModel) -> dict[str, object]:
