@@ -7,6 +7,9 @@ import sys
 
 import structlog
 
+TALKATIVE = ("httpx2", "uvicorn.error")
+"""Libraries of which only warnings are wanted: one has a line for each request that it sends, with the whole URL."""
+
 
 def configure_logging(level: str) -> None:
     """Send structlog's events and the standard library's records of `level` and above to standard error."""
@@ -27,7 +30,8 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    logging.getLogger("uvicorn.error").setLevel("WARNING")
+    for library in TALKATIVE:
+        logging.getLogger(library).setLevel("WARNING")
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

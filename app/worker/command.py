@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 from typing import TYPE_CHECKING
@@ -35,7 +34,6 @@ def run_worker(plan: Plan, redis_url: str | None) -> int:
     Without `redis_url`, the environment's `QUORUM_REDIS_URL` is used. Raises `UnusablePlanError` where something about
     the plan can't be, and OSError where its port is taken or the command can't be run.
     """
-    logging.getLogger("httpx2").setLevel("WARNING")  # it has a line for every look at vLLM
     plan.check()
     announce = announcing(plan, redis_url or os.environ.get(REDIS_VARIABLE) or None)
     check_free(plan.own_url)
