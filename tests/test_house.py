@@ -9,9 +9,12 @@ import subprocess
 import tomllib
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+
+from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|npmjs\.(?:org|com)|deb\.debian\.org|docker\.io|ghcr\.io|quay\.io")
@@ -114,10 +117,27 @@ def test_composing_without_api_keys_says_so() -> None:
 def test_prometheus_watches_services_that_exist() -> None:
     text = _read("deploy/prometheus/prometheus.yml")
     config = cast("dict[str, list[dict[str, list[dict[str, list[str]]]]]]", yaml.safe_load(text))
-    targets = [
-        target for job in config["scrape_configs"] for static in job["static_configs"] for target in static["targets"]
-    ]
-    assert {target.partition(":")[0] for target in targets} <= {*_services(), "127.0.0.1"}
+    jobs = config["scrape_configs"]
+    targets = [target for job in jobs for static in job.get("static_configs", ()) for target in static["targets"]]
+    names = [name for job in jobs for found in job.get("dns_sd_configs", ()) for name in found["names"]]
+    assert {"gateway", "vllm"} <= {target.partition(":")[0] for target in targets} | {*names}
+    assert {*(target.partition(":")[0] for target in targets), *names} <= {*_services(), "127.0.0.1"}
+
+
+def test_the_gateway_finds_its_workers_and_its_redis_by_names_that_exist() -> None:
+    environment = cast("dict[str, str]", _services()["gateway"]["environment"])
+    given = {name.removeprefix("QUORUM_").lower(): value for name, value in environment.items() if "$" not in value}
+    discovery = {"dns": given.pop("discovery__dns").split(",")}
+    settings = Settings.model_validate({**given, "discovery": discovery})
+    assert settings.redis_url is not None
+    urls = [settings.redis_url.get_secret_value(), *map(str, settings.discovery.dns)]
+    assert [urlsplit(url).hostname for url in urls] == ["redis", "vllm"]
+
+
+def test_only_the_gateway_reaches_redis_and_a_worker_has_one_address_for_it() -> None:
+    networks = {name: set(cast("list[str]", service["networks"])) for name, service in _services().items()}
+    assert [name for name, own in networks.items() if own & networks["redis"]] == ["gateway", "redis"]
+    assert len(networks["gateway"] & networks["vllm"]) == 1
 
 
 def _read(path: str) -> str:
