@@ -211,6 +211,20 @@ def test_counts_outlive_the_process_that_counted(pair: tuple[Served, Hosted]) ->
     assert running.metric("quorum_processes_missing") == 0
 
 
+def test_counts_outlive_processes_that_end_in_the_same_moment(pair: tuple[Served, Hosted]) -> None:
+    running, _ = pair
+    before = running.children()
+    for pid in before:
+        with frozen(pid):
+            assert [request.result().status_code for request in running.begin(2)] == [200] * 2
+    counted = running.metric("quorum_requests_total", outcome="ok")
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: len(running.children()) == 2 and not set(before) & set(running.children()))
+    running.until_all_serve()
+    assert running.metric("quorum_requests_total", outcome="ok") == counted
+
+
 @pytest.mark.parametrize("by_terminal", [False, True])
 def test_told_once_it_lets_requests_end_and_ends_with_all_its_processes(*, by_terminal: bool, tmp_path: Path) -> None:
     with staged(tmp_path, SLOW) as (running, worker):

@@ -11,8 +11,7 @@ import structlog
 
 from app.processes.handle import Handle
 from app.server import LAST_WORDS_S
-from app.siblings.place import read, replace
-from app.telemetry.summing import summed
+from app.telemetry.ended import keep_counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +45,7 @@ class Brood:
         self._living: set[Handle] = set()
         self._ending = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._counting = asyncio.Lock()
 
     async def run(self) -> int:
         """Keep the children going until they are told to end, and have ended; return the exit status.
@@ -107,7 +107,7 @@ class Brood:
             began = time.monotonic()
             status = await child.ended()
             self._living.discard(child)
-            await asyncio.to_thread(_keep_counts, task.place)
+            await self._keep_counts(task.place)
             if self._ending.is_set():
                 return
             if time.monotonic() - began > STEADY_AFTER_S:
@@ -117,6 +117,14 @@ class Brood:
             if following is None:
                 return
             child = following
+
+    async def _keep_counts(self, place: Place) -> None:
+        """Keep what a child that has ended had counted; several may have ended at once."""
+        try:
+            async with self._counting:
+                await asyncio.to_thread(keep_counts, place)
+        except OSError as error:
+            log.warning("counts lost", process=place.index, reason=str(error))
 
     async def _replace(self, task: Task, delay_s: float) -> tuple[Handle | None, float]:
         """Start a child after the delay; return it, None where all are to end, and the next delay."""
@@ -147,15 +155,3 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _keep_counts(place: Place) -> None:
-    """Add what a child that has ended had counted to what others had before it."""
-    told = read(place.metrics(place.index))
-    if not told:
-        return
-    try:
-        replace(place.ended, summed([], [told, read(place.ended)]))
-        place.metrics(place.index).unlink(missing_ok=True)
-    except OSError as error:
-        log.warning("counts lost", process=place.index, reason=str(error))

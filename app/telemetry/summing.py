@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -71,4 +72,4 @@ def _families(exposition: bytes) -> Iterable[Metric]:
 def _joining(name: str) -> Callable[[float, float], float]:
     if name.endswith(_CREATED):
         return min
-    return max if name.endswith(_STATES) else float.__add__
+    return max if name.endswith(_STATES) else operator.add

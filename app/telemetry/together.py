@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.siblings.place import read, replace
+from app.siblings.place import replace
+from app.telemetry.ended import past_counts
 from app.telemetry.summing import Summed, exposition
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class ProcessCollector(Collector):
 
 
 def _sum(place: Place, live: Mapping[int, bytes]) -> bytes:
-    absent = [read(place.metrics(index)) for index in range(place.count) if index not in live]
-    everybody = Summed(live.values(), [*absent, read(place.ended)])
+    absent = [index for index in range(place.count) if index not in live]
+    everybody = Summed(live.values(), past_counts(place, absent))
     return exposition(everybody, ProcessCollector(place.count, live))
 
 
