@@ -119,7 +119,7 @@ def test_a_budget_that_a_second_try_would_exceed_is_kept() -> None:
 
 def usual(stage: Stage) -> None:
     """Let the pool learn what is usual."""
-    stage.play(always(Reply(texts=("42 " * 8,), delay_first_s=0.01, delay_per_chunk_s=0.002)))
+    stage.play(always(Reply(texts=("42 " * 8,), delay_first_s=0.01, delay_per_chunk_s=0.02)))
     stage.answer({"type": "parallel", "n": 32, "stop": "none"})
 
 
@@ -143,7 +143,7 @@ def test_a_candidate_that_is_far_behind_is_drawn_a_second_time_and_the_first_to_
 def test_a_long_answer_is_no_slow_worker() -> None:
     with two(GOOD) as (stage, _):
         usual(stage)
-        stage.play(always(Reply(texts=("word " * 400 + "42",), delay_per_chunk_s=0.002)))
+        stage.play(always(Reply(texts=("word " * 150 + "42",), delay_per_chunk_s=0.02)))
         stage.answer({"type": "parallel", "n": 4, "stop": "none"})
         assert metric(stage, "quorum_hedges_total") == 0
 
