@@ -46,6 +46,7 @@ class Attempt:
         self.unwanted: set[int] = set()
         self.slow = False
         self.task: asyncio.Task[None] | None = None
+        self._weight: tuple[int, int] | None = None
         self._completed = completed
         self._spent = spent
         self._behind = behind
@@ -55,6 +56,18 @@ class Attempt:
             spent=self._spend,
             watcher=watcher(self) if watcher else None,
         )
+
+    def weigh(self, tokens: int) -> None:
+        """Put its weight on its worker: candidates of so many tokens each."""
+        self._weight = len(self.draft.members), tokens
+        self.worker.load.begin(*self._weight)
+
+    def lift(self) -> None:
+        """Take its weight off its worker; nothing where that has been done."""
+        if self._weight is not None:
+            self.worker.load.end(*self._weight)
+            self.worker.health.trying = False
+            self._weight = None
 
     @property
     def prompt_tokens(self) -> int:

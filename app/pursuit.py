@@ -157,12 +157,10 @@ class Pursuit:
         self.calls += 1
         for member in draft.members:
             self.under_way[member.index].attempts.append(attempt)
-        count, tokens = len(draft.members), self._tokens(draft.members[0])
-        worker.load.begin(count, tokens)
+        attempt.weigh(self._tokens(draft.members[0]))
 
         def ended(_: object) -> None:  # not in the task itself, which may be cancelled before it begins
-            worker.load.end(count, tokens)
-            worker.health.trying = False
+            attempt.lift()
             for position in attempt.unwanted:
                 self._tab.give_up(attempt, draft.members[position], Fate.CANCELLED)
 
@@ -182,6 +180,7 @@ class Pursuit:
         except CandidateError as failure:
             error = failure
         finally:
+            attempt.lift()  # before the next round looks for a worker
             self._busy.stop()
             self._pool.stragglers.left(attempt, well=not call.open)
         self._note(attempt, error)

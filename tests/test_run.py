@@ -17,6 +17,7 @@ from tests.scripted.scripts import always
 from tests.scripted.upstream import Upstream
 
 SLOW = Reply(texts=("word " * 600,), delay_per_chunk_s=0.01)
+SHORT = Reply(texts=("word",), delay_first_s=0.05)
 JOB = Job(
     run_id="run_1",
     model="scripted",
@@ -33,24 +34,25 @@ async def as_it_is(candidate: Candidate, ask: Ask) -> Candidate:  # noqa: ARG001
     return candidate
 
 
+def started(pool: Pool, client: AioHttpClient, purse: Purse | None = None) -> Run:
+    """Return a run of the job, to be entered."""
+    return Run(
+        JOB,
+        deadline=asyncio.get_running_loop().time() + 20.0,
+        pool=pool,
+        client=client,
+        purse=purse or Purse(Budget(), price=None, candidate_tokens=None),
+        assess=as_it_is,
+        busy=Stopwatch(),
+    )
+
+
 def test_what_was_reserved_for_cancelled_candidates_is_there_for_others() -> None:
     async def scenario() -> None:
         async with Upstream(always(SLOW)) as upstream, AioHttpClient(connect_s=2.0, idle_s=5.0) as client:
             pool = Pool([Worker(id="w0", locate=lambda: upstream.url)], client, probe_s=60.0)
             purse = Purse(Budget(max_completion_tokens=1_000), price=None, candidate_tokens=400)
-            deadline = asyncio.get_running_loop().time() + 20.0
-            async with (
-                pool.watched(),
-                Run(
-                    JOB,
-                    deadline=deadline,
-                    pool=pool,
-                    client=client,
-                    purse=purse,
-                    assess=as_it_is,
-                    busy=Stopwatch(),
-                ) as run,
-            ):
+            async with pool.watched(), started(pool, client, purse) as run:
                 run.draw([Ask(), Ask(chain=1)])
                 await upstream.wait_until(lambda one: sum(request.sent_tokens > 1 for request in one.seen) == 2)
                 assert not purse.set_aside(1, 201, None)
@@ -58,5 +60,31 @@ def test_what_was_reserved_for_cancelled_candidates_is_there_for_others() -> Non
                 spent = sum(candidate.usage.completion for candidate in cut)
                 assert purse.set_aside(1, 1_000 - spent, None)
                 assert not purse.set_aside(1, 1, None)
+
+    asyncio.run(scenario())
+
+
+def test_chains_that_are_drawn_together_go_back_each_to_its_own_worker() -> None:
+    async def scenario() -> None:
+        async with (
+            Upstream(always(SHORT)) as one,
+            Upstream(always(SHORT)) as other,
+            AioHttpClient(connect_s=2.0, idle_s=5.0) as client,
+        ):
+            workers = [  # each of which takes one of the first round
+                Worker(id="w0", locate=lambda: one.url, max_in_flight=1),
+                Worker(id="w1", locate=lambda: other.url, max_in_flight=1),
+            ]
+            pool = Pool(workers, client, probe_s=60.0)
+            async with pool.watched(), started(pool, client) as run:
+                homes: list[dict[int, str | None]] = []
+                for number in range(2):
+                    run.draw([Ask(round=number), Ask(round=number, chain=1)])
+                    drawn = [await run.next(), await run.next()]
+                    homes.append({one.chain: one.worker for one in drawn if one})
+                    for worker in workers:
+                        worker.max_in_flight = 8
+        assert set(homes[0].values()) == {"w0", "w1"}
+        assert homes[1] == homes[0]
 
     asyncio.run(scenario())

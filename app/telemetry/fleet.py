@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from app.workers.health import Reason
+from app.workers.roster import NAME_TAKEN
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prometheus_client.core import Metric
 
     from app.workers.pool import Pool
-
-
-EJECTED_FOR = ("failures", "slowness")
-REFUSED_FOR = ("name_taken",)
 
 
 class FleetCollector(Collector):
@@ -46,11 +45,10 @@ class FleetCollector(Collector):
             "quorum_worker_ejections", "Times that a worker was taken out of service.", labels=("worker", "reason")
         )
         for worker in self._pool.workers:
-            for reason in EJECTED_FOR:
+            for reason in Reason:
                 ejected.add_metric([worker.id, reason], self._pool.ejections[worker.id, reason])
         refused = CounterMetricFamily("quorum_workers_refused", "Workers kept out.", labels=("reason",))
-        for reason in REFUSED_FOR:
-            refused.add_metric([reason], self._pool.roster.refused[reason])
+        refused.add_metric([NAME_TAKEN], self._pool.roster.refused[NAME_TAKEN])
         yield from (ejected, refused)
         yield CounterMetricFamily("quorum_retries", "Calls made anew.", value=self._pool.retries.taken)
         yield CounterMetricFamily("quorum_hedges", "Calls made twice.", value=self._pool.hedges.taken)

@@ -135,8 +135,8 @@ class Call:
     def _settle(self) -> None:
         """Put down the completions that ended, whatever became of the connection afterwards.
 
-        Nobody is told of anything from now on, and let go of: a call and its owner that held each other would stay in
-        memory until the garbage collector comes by, which halts everything.
+        From now on nobody is told of anything, and the owner is let go: a call and an owner that hold each other stay
+        in memory until the garbage collector comes by, which halts everything.
         """
         self.ended = [place for place in self.open if self.completions[place].finish_reason is not None]
         self.open.difference_update(self.ended)

@@ -11,7 +11,7 @@ every ejection in a row, and the pool ejects no more than a share of its workers
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from math import inf
 
 import msgspec
@@ -26,6 +26,13 @@ class State(Enum):
     IN_SERVICE = "in_service"
     ON_TRIAL = "on_trial"
     EJECTED = "ejected"
+
+
+class Reason(StrEnum):
+    """What a worker is ejected for."""
+
+    FAILURES = "failures"
+    SLOWNESS = "slowness"
 
 
 class HealthRules(msgspec.Struct, frozen=True, kw_only=True):

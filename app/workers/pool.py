@@ -12,7 +12,7 @@ import structlog
 from app.errors import ModelNotFoundError, NoWorkerError, WorkerStatusError
 from app.workers.balancing.base import Draw
 from app.workers.balancing.two_choices import TwoChoices
-from app.workers.health import HealthRules, State
+from app.workers.health import HealthRules, Reason, State
 from app.workers.probing import Prober
 from app.workers.retries import Allowance
 from app.workers.roster import Roster
@@ -166,7 +166,7 @@ class Pool:
             worker.said_at, worker.unsaid = now, 0
         if isinstance(error, WorkerStatusError) and error.worker_status == FULL:
             return  # full is not sick
-        self._strike(worker, "failures")
+        self._strike(worker, Reason.FAILURES)
 
     def lost(self, worker: Worker) -> None:
         """Take a worker that can't be reached out of service until the next probe finds it again."""
@@ -209,13 +209,13 @@ class Pool:
         if why is not Behind.SLOW:
             self.suspects.add(worker)
         if worker.load.in_flight <= 2 * mean + 1:
-            self._strike(worker, "slowness")
+            self._strike(worker, Reason.SLOWNESS)
 
-    def _strike(self, worker: Worker, reason: str) -> None:
+    def _strike(self, worker: Worker, reason: Reason) -> None:
         if worker.health.strike(self.rules):
             self._eject(worker, reason)
 
-    def _eject(self, worker: Worker, reason: str) -> None:
+    def _eject(self, worker: Worker, reason: Reason) -> None:
         """Take a worker out of service for a while, unless too many are out already."""
         peers = [one for one in self.workers if one.up and one.models.keys() & worker.models.keys()]
         out = sum(one.health.state is not State.IN_SERVICE for one in peers if one is not worker)
@@ -223,7 +223,7 @@ class Pool:
             return
         seconds = worker.health.eject(self.rules, time.monotonic())
         self.ejections[worker.id, reason] += 1
-        log.warning("worker ejected", worker=worker.id, reason=reason, for_s=seconds)
+        log.warning("worker ejected", worker=worker.id, reason=reason.value, for_s=seconds)
         self.reindex()
 
     def reindex(self) -> None:

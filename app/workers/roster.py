@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from app.workers.discovery.base import Announced
 
+NAME_TAKEN = "name_taken"
+"""Why a worker is kept out; there is no other reason."""
+
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -109,7 +112,7 @@ class Roster:
         if (source, url) in self._complained:
             return
         self._complained.add((source, url))
-        self.refused["name_taken"] += 1
+        self.refused[NAME_TAKEN] += 1
         log.warning("worker refused", worker=name, url=url, source=source, reason=f"{holder.url} is called so already")
 
     def _dismiss(self, url: str) -> None:

@@ -102,6 +102,17 @@ def test_what_a_worker_cannot_serve_now_is_drawn_from_another() -> None:
         assert stage.ask("single").status_code == 400
 
 
+def test_a_chain_goes_on_where_it_was_while_another_is_still_drawn_there() -> None:
+    late = Reply(texts=("The answer is 42.",), delay_first_s=0.3)
+    with (
+        hosted(Upstream(always(late), models=(MODEL,))) as other,
+        staged(workers_beside=[other.url], balancing="least_outstanding") as stage,
+    ):
+        stage.play(in_turn(GOOD, late, GOOD, GOOD))
+        body = stage.answer({"type": "hybrid", "chains": 2, "rounds": 2, "stop": "none"}, max_tokens=64)
+        assert {row["worker"] for row in body["quorum"]["candidates"]} == {"w0"}
+
+
 def test_what_came_from_the_cache_is_told_of_candidates_that_were_cut_off_too(stage: Stage) -> None:
     usage = Usage(prompt=1_000, completion=6, cached=900)
     quick = Reply(texts=("The answer is 42.",), usage=usage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -15,9 +15,13 @@ from tests.vllm.fleet import MODEL, Fleet
 from tests.vllm.servers import vllm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+
+    from tests.vllm.servers import Vllm
 
 SETTINGS = {"timeouts": {"probe_s": 1.0}}
+CALM = {"hedges": {"share": 0.0, "burst": 0.0}, "health": {"strikes": 1_000}}
+"""A machine that stands still for a while makes workers slow: their calls would be hedged, and prompts read twice."""
 UNPOOLED = httpx2.Limits(max_keepalive_connections=0)
 """Tests idle for about as long as a gateway keeps a connection, which may then close under a request."""
 
@@ -34,7 +38,22 @@ def fleet() -> Iterator[Fleet]:
         with ThreadPoolExecutor() as pool:
             starts = [pool.submit(stack.enter_context, vllm("generate", MODEL)) for _ in range(2)]
             servers = tuple(start.result() for start in starts)
-        urls = [server.url for server in servers]
-        url = stack.enter_context(gateway(Settings.model_validate({"workers": urls, **SETTINGS})))
-        client = stack.enter_context(httpx2.Client(base_url=url, timeout=60, limits=UNPOOLED))
+        yield stack.enter_context(before(servers))
+
+
+@pytest.fixture
+def calm_fleet(fleet: Fleet) -> Iterator[Fleet]:
+    """The same servers, behind a gateway that takes none of them for slow."""
+    with before(fleet.servers, **CALM) as calm:
+        yield calm
+
+
+@contextmanager
+def before(servers: tuple[Vllm, ...], **settings: object) -> Generator[Fleet]:
+    """Run a gateway before servers."""
+    given = {"workers": [server.url for server in servers], **SETTINGS, **settings}
+    with (
+        gateway(Settings.model_validate(given)) as url,
+        httpx2.Client(base_url=url, timeout=60, limits=UNPOOLED) as client,
+    ):
         yield Fleet(servers=servers, url=url, client=client)

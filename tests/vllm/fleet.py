@@ -20,7 +20,6 @@ MODEL = "smollm2"
 QUESTION = "Tell me a story about a fox and a river."
 PATH = "/v1/chat/completions"
 START_LIMIT_S = 30.0
-DISTURBANCES = ("quorum_hedges_total", "quorum_retries_total", "quorum_worker_ejections_total")
 
 Json = dict[str, Any]
 
@@ -68,12 +67,6 @@ class Fleet:
 
         wait_until(look, within_s=START_LIMIT_S)
         return working[0]
-
-    def disturbed(self) -> int:
-        """Return how many calls the gateway has hedged or moved, and how many workers it has ejected."""
-        text = self.client.get("/metrics").text
-        rows = (line for line in text.splitlines() if line.startswith(DISTURBANCES))
-        return int(sum(float(row.rpartition(" ")[2]) for row in rows))
 
     def up(self) -> list[bool]:
         """Return of each server whether the gateway takes it to be in service."""

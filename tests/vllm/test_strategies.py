@@ -74,9 +74,8 @@ def test_later_rounds_find_their_prefix_in_the_cache_of_the_worker_that_has_read
     assert answer["usage"]["prompt_tokens_details"]["cached_tokens"] == spent.cached
 
 
-def test_each_of_several_chains_stays_on_the_worker_that_holds_its_prefix(fleet: Fleet) -> None:
-    before = fleet.disturbed()
-    answer = fleet.answer(STRATEGIES["hybrid-2x2"][1], messages=long_question(2), max_tokens=16)
+def test_each_of_several_chains_stays_on_the_worker_that_holds_its_prefix(calm_fleet: Fleet) -> None:
+    answer = calm_fleet.answer(STRATEGIES["hybrid-2x2"][1], messages=long_question(2), max_tokens=16)
     homes = {(candidate["chain"], candidate["worker"]) for candidate in answer["quorum"]["candidates"]}
-    assert len(homes) - 2 <= fleet.disturbed() - before  # a machine that stands still for a while makes a worker slow
+    assert len(homes) == 2
     assert answer["usage"]["prompt_tokens_details"]["cached_tokens"] >= 2 * 2 * BLOCK
