@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import msgspec
+
+from app.workers.balancing.base import Draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +32,13 @@ OF_DRAWING = REWRITTEN | {
     "function_call",
 }
 """Fields that an answer written from the candidates is asked for without: it is one, and it is text."""
+
+
+USUAL_TOKENS = 512
+"""How long a candidate is reckoned to be where nobody bounds it."""
+
+PREFIX_BYTES = 1_024
+"""How much of a conversation's JSON tells prefixes apart."""
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +93,15 @@ class Drafter:
         shared = latest.conversation if latest and conversation_key(latest.ask) == conversation_key(ask) else None
         self._latest = Member(index=index, ask=ask, conversation=shared or self._conversation(ask))
         return self._latest
+
+    def draw(self, members: Sequence[Member]) -> Draw:
+        """Return what a worker is wanted for that draws `members`, whose conversation is the first one's."""
+        beginning = bytes(memoryview(members[0].conversation.json)[:PREFIX_BYTES])
+        return Draw(tokens=len(members) * self.tokens(members[0]), prefix=crc32(beginning))
+
+    def tokens(self, member: Member) -> int:
+        """Return how many tokens a candidate may cost; a guess, for balancing."""
+        return member.prompt_tokens + (self._job.max_tokens or USUAL_TOKENS)
 
     def drafts(self, members: Sequence[Member], worker: Worker, tokens_left: int | None) -> Iterator[Draft]:
         """Yield the requests that draw `members` from `worker`, none longer than `tokens_left`."""

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from app.workers.worker import Worker
 
 
+MOST_DRAWS = 3
+"""Times that a candidate is asked for at most: once, and twice more where that fails or is too slow."""
+
+
 class Attempt:
     """One request to a worker, for one candidate or several siblings; `app.workers.stragglers` follows it.
 
@@ -110,8 +114,8 @@ class Drawing(msgspec.Struct, kw_only=True):
     """A candidate that was asked for.
 
     `attempts` are under way, the first to be told of where the run ends before any has. `winner` is the one that came
-    to its end. `heard`: its text was handed on to the client, so that no other attempt can replace it. `moves` counts
-    the attempts that failed, `hedged` tells that one was added as another was slow.
+    to its end. `heard`: its text was handed on to the client, so that no other attempt can replace it. `tried` are the
+    workers of all its attempts, of which there were `draws`; `hedged` tells that one was added as another was slow.
     """
 
     member: Member
@@ -119,18 +123,29 @@ class Drawing(msgspec.Struct, kw_only=True):
     attempts: list[Attempt] = msgspec.field(default_factory=list["Attempt"])
     winner: Attempt | None = None
     heard: Attempt | None = None
-    moves: int = 0
+    tried: set[Worker] = msgspec.field(default_factory=set["Worker"])
+    draws: int = 0
     hedged: bool = False
+
+    def begin(self, attempt: Attempt) -> None:
+        """Note that it is drawn, once more."""
+        self.attempts.append(attempt)
+        self.tried.add(attempt.worker)
+        self.draws += 1
 
     @property
     def attempt(self) -> Attempt | None:
         """The attempt that counts."""
         return self.winner or self.heard or (self.attempts[0] if self.attempts else None)
 
-    def may_be_hedged(self, *, again: bool) -> bool:
-        """Whether it may be drawn a second time beside the first; `again`, also where it had been hedged before."""
-        alone = len(self.attempts) == 1 and self.winner is None and self.heard is None
-        return alone and (again or not self.hedged)
+    @property
+    def may_be_drawn_again(self) -> bool:
+        """Whether another attempt could still replace those that there were."""
+        return self.winner is None and self.heard is None and self.draws < MOST_DRAWS
+
+    def goes_on(self, *, without: Attempt) -> bool:
+        """Whether it is drawn well somewhere else, too."""
+        return any(attempt is not without and not attempt.slow for attempt in self.attempts)
 
     def keep_only(self, attempt: Attempt) -> None:
         """Cancel all attempts but one."""

@@ -248,6 +248,16 @@ class WorkerStatusError(CandidateError):
         """Whether the worker can't serve now, and another one may; otherwise it refuses the request as wrong."""
         return self.worker_status >= 500  # noqa: PLR2004 - HTTP's server errors
 
+    @property
+    def unknown_there(self) -> bool:
+        """Whether the worker has no such model, or no such path, though it was chosen for listing the model."""
+        return self.worker_status == 404  # noqa: PLR2004 - HTTP's "not found"
+
+    @property
+    def others_may_serve(self) -> bool:
+        """Whether the request may be right for another worker."""
+        return self.workers_fault or self.unknown_there
+
 
 class WorkerUnreachableError(CandidateError):
     """No connection to the worker could be made."""

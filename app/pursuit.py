@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
-from zlib import crc32
 
 from app.candidates import Fate
 from app.drawing import Attempt, Drawing
 from app.errors import CandidateError, QuorumError, WorkerStatusError, WorkerUnreachableError
-from app.workers.balancing.base import Draw
 from app.workers.health import State
 from app.workers.stragglers import Behind
 
@@ -24,17 +22,9 @@ if TYPE_CHECKING:
     from app.workers.call import Watcher
     from app.workers.client import Client
     from app.workers.pool import Pool
+    from app.workers.retries import Allowance
     from app.workers.wire import RawChoice
     from app.workers.worker import Worker
-
-MOST_MOVES = 2
-"""Times that a candidate is asked for anew at most."""
-
-USUAL_TOKENS = 512
-"""How long a candidate is reckoned to be where nobody bounds it."""
-
-PREFIX_BYTES = 1_024
-"""How much of a conversation's JSON tells prefixes apart."""
 
 
 class Owner(Protocol):
@@ -102,7 +92,7 @@ class Pursuit:
             home = self._home_of(waiting[0])
             together = list(takewhile(lambda member, home=home: self._home_of(member) is home, waiting))
             try:
-                worker = self._pool.pick(self._job.model, self._draw(together), prefer=home)
+                worker = self._pool.pick(self._job.model, self._drafter.draw(together), prefer=home)
             except QuorumError as error:
                 for member in waiting:
                     self._owner.failed(self.under_way[member.index], None, error)
@@ -131,14 +121,6 @@ class Pursuit:
         self.under_way.clear()
         del self._owner
 
-    def _draw(self, members: Sequence[Member]) -> Draw:
-        beginning = bytes(memoryview(members[0].conversation.json)[:PREFIX_BYTES])
-        return Draw(tokens=len(members) * self._tokens(members[0]), prefix=crc32(beginning))
-
-    def _tokens(self, member: Member) -> int:
-        """Return how many tokens a candidate may cost; a guess, for balancing."""
-        return member.prompt_tokens + (self._job.max_tokens or USUAL_TOKENS)
-
     def _draw_from(self, worker: Worker, members: Sequence[Member]) -> None:
         for draft in self._drafter.drafts(members, worker, self._tab.tokens_left):
             self._attempt(draft, worker)
@@ -156,8 +138,8 @@ class Pursuit:
         )
         self.calls += 1
         for member in draft.members:
-            self.under_way[member.index].attempts.append(attempt)
-        attempt.weigh(self._tokens(draft.members[0]))
+            self.under_way[member.index].begin(attempt)
+        attempt.weigh(self._drafter.tokens(draft.members[0]))
 
         def ended(_: object) -> None:  # not in the task itself, which may be cancelled before it begins
             attempt.lift()
@@ -208,47 +190,70 @@ class Pursuit:
         elsewhere = self._elsewhere(attempt, members)
         for member in members:
             drawing = self.under_way[member.index]
-            if len(drawing.attempts) > 1:  # the other one goes on
+            goes_on = drawing.goes_on(without=attempt)
+            if not goes_on and elsewhere and self._renewed(attempt, member, error):
+                drawing.attempts.remove(attempt)
+                again.append(member)
+            elif goes_on or len(drawing.attempts) > 1:
                 drawing.attempts.remove(attempt)
                 self._tab.give_up(attempt, member, Fate.FAILED)
-            elif elsewhere and self._may_move(drawing, error) and self._tab.renew(attempt, member):
-                drawing.attempts.remove(attempt)
-                drawing.moves += 1
-                again.append(member)
             else:
                 self._owner.failed(drawing, attempt, error)
         if elsewhere and again:
-            self._draw_from(elsewhere, again)
+            self._draw_elsewhere(attempt, elsewhere, again)
 
-    def _may_move(self, drawing: Drawing, error: CandidateError) -> bool:
-        """Whether a candidate may be asked for anew.
+    def _renewed(self, attempt: Attempt, member: Member, error: CandidateError) -> bool:
+        """Whether a candidate is asked for anew, in place of an attempt that failed; if so, room is set aside for it.
 
-        That is so unless the request itself is at fault, the client has read of it, or the pool's budget is used up.
+        It is not where the request itself is at fault, where the client has read of the candidate, where it was drawn
+        often enough, and where the pool's allowance or the request's own budget is used up.
         """
-        refused = isinstance(error, WorkerStatusError) and not error.workers_fault
-        tired = drawing.heard is not None or drawing.moves >= MOST_MOVES
-        return not refused and not tired and self._pool.retries.take()
+        refused = isinstance(error, WorkerStatusError) and not error.others_may_serve
+        if refused or not self.under_way[member.index].may_be_drawn_again or not self._pool.retries.allows():
+            return False
+        return self._tab.renew(attempt, member) and self._pool.retries.take()
 
     def _fell_behind(self, attempt: Attempt, why: Behind) -> bool:
-        """Ask another worker, too, for what an attempt draws so slowly; return False where that may be done later."""
-        lost = why is Behind.OUT_OF_SERVICE
-        members = [one for one in attempt.wanted if self.under_way[one.index].may_be_hedged(again=lost)]
-        if not members:
+        """Ask another worker, too, for what an attempt draws so slowly; return whether nothing more can come of it."""
+        drawings = [self.under_way[member.index] for member in attempt.wanted]
+        repeatable = [drawing for drawing in drawings if drawing.may_be_drawn_again]
+        if not repeatable:
             return True
+        lost = why is Behind.OUT_OF_SERVICE
+        alone = [one for one in repeatable if (lost or not one.hedged) and not one.goes_on(without=attempt)]
+        self._hedge(attempt, [drawing.member for drawing in alone], self._pool.retries if lost else self._pool.hedges)
+        return False
+
+    def _hedge(self, attempt: Attempt, members: Sequence[Member], allowance: Allowance) -> None:
+        """Draw candidates on another worker beside an attempt, where there is one and nobody's budget is used up."""
         elsewhere = self._elsewhere(attempt, members)
-        allowance = self._pool.retries if lost else self._pool.hedges
-        if elsewhere is None or not elsewhere.reachable or not allowance.take(len(members)):
-            return False
+        if elsewhere is None or not elsewhere.reachable or not allowance.allows(len(members)):
+            return
         hedged = [member for member in members if self._tab.reserve_again(member)]
+        allowance.take(len(hedged))
         for member in hedged:
             self.under_way[member.index].hedged = True
         if hedged:
-            self._draw_from(elsewhere, hedged)
-        return True
+            self._draw_elsewhere(attempt, elsewhere, hedged)
 
     def _elsewhere(self, attempt: Attempt, members: Sequence[Member]) -> Worker | None:
-        """Return another worker for what an attempt draws, if there is any."""
-        return self._pool.another(self._job.model, self._draw(members), than=attempt.worker) if members else None
+        """Return another worker for what an attempt draws, if there is any: one that hasn't been tried yet, if any."""
+        if not members:
+            return None
+        drawings = [self.under_way[member.index] for member in members]
+        tried = {worker for drawing in drawings for worker in drawing.tried}
+        at_it = {attempt.worker} | {one.worker for drawing in drawings for one in drawing.attempts}
+        draw = self._drafter.draw(members)
+        return self._pool.another(self._job.model, draw, avoid=tried) or self._pool.another(
+            self._job.model, draw, avoid=at_it
+        )
+
+    def _draw_elsewhere(self, attempt: Attempt, worker: Worker, members: Sequence[Member]) -> None:
+        """Hand candidates of an attempt to another worker as far as it has room, and the rest to further ones."""
+        room = max(0, worker.room) or len(members)
+        self._draw_from(worker, members[:room])
+        if rest := members[room:]:
+            self._draw_elsewhere(attempt, self._elsewhere(attempt, rest) or worker, rest)
 
     def _completed(self, attempt: Attempt, position: int) -> None:
         self._owner.start(self._settle(attempt, position))

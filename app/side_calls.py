@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.candidates import Usage
-from app.errors import CandidateError, InquiryError, QuorumError, WorkerStatusError, WorkerUnreachableError
+from app.errors import (
+    CandidateError,
+    InquiryError,
+    QuorumError,
+    WorkerGarbageError,
+    WorkerStatusError,
+    WorkerUnreachableError,
+)
 from app.inquiry import Said, SideCall
 from app.tokens import TEMPLATE_TOKENS, prompt_tokens
 from app.workers.balancing.base import Draw
@@ -174,7 +181,7 @@ class SideCalls:
             try:
                 await self._made(errand, worker, attempt)
             except CandidateError as error:
-                elsewhere = self._pool.another(errand.model, draw, than=worker)
+                elsewhere = self._pool.another(errand.model, draw, avoid=(worker,))
                 if elsewhere is None or arrived() or not _moves(error) or not self._pool.retries.take():
                     raise
                 await self._made(errand, elsewhere, attempt)
@@ -192,7 +199,8 @@ class SideCalls:
         watch = self.busy if errand.model == self._model else self.upstream
         watch.start()
         try:
-            await attempt(worker)
+            async with self._pool.stragglers.held(worker):
+                await attempt(worker)
             self._pool.served(worker)
         except WorkerUnreachableError:
             errand.reached -= 1
@@ -232,7 +240,9 @@ class SideCalls:
 
 def _moves(error: CandidateError) -> bool:
     """Whether another worker may do better where one has failed of `error` before it gave anything."""
-    return isinstance(error, WorkerUnreachableError) or (isinstance(error, WorkerStatusError) and error.workers_fault)
+    if isinstance(error, WorkerStatusError):
+        return error.others_may_serve
+    return not isinstance(error, WorkerGarbageError)
 
 
 def _ignore(_number: int) -> None:

@@ -317,12 +317,12 @@ def test_a_worker_that_fails_before_the_first_token_is_replaced_once() -> None:
         ill.routes["/score"], well.routes["/score"] = Status(status=503), Status(status=200, body=b"{}")
         async with calling(ill, well) as (calls, _, pool):
             assert (await calls.ask(INQUIRY)).worker == "w1"
-            assert await calls.post("scripted", "/score", {}, prompt_tokens=9) == b"{}"
-            assert calls.calls == 4
-            assert [worker.up for worker in pool.workers] == [True, True]
             well.script = always(Status(status=500, message="broken, too"))
             with pytest.raises(InquiryError, match="broken, too"):
                 await calls.ask(INQUIRY)
+            assert await calls.post("scripted", "/score", {}, prompt_tokens=9) == b"{}"
+            assert calls.calls == 6
+            assert [worker.up for worker in pool.workers] == [True, True]
 
     run(scenario)
 

@@ -46,9 +46,12 @@ class FleetCollector(Collector):
         )
         for worker in self._pool.workers:
             for reason in Reason:
-                ejected.add_metric([worker.id, reason], self._pool.ejections[worker.id, reason])
+                ejected.add_metric([worker.id, reason], self._pool.ejector.ejections[worker.id, reason])
+        gone = CounterMetricFamily("quorum_worker_models_gone", "Models that it no longer serves.", labels=by_worker)
+        for worker in self._pool.workers:
+            gone.add_metric([worker.id], worker.models_gone)
         refused = CounterMetricFamily("quorum_workers_refused", "Workers kept out.", labels=("reason",))
         refused.add_metric([NAME_TAKEN], self._pool.roster.refused[NAME_TAKEN])
-        yield from (ejected, refused)
+        yield from (ejected, gone, refused)
         yield CounterMetricFamily("quorum_retries", "Calls made anew.", value=self._pool.retries.taken)
         yield CounterMetricFamily("quorum_hedges", "Calls made twice.", value=self._pool.hedges.taken)

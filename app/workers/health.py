@@ -58,7 +58,8 @@ class Health:
     """One worker's standing; times are of the monotonic clock.
 
     `strikes` counts what has gone wrong since something last went right, `ejections` those in a row. `since` is when it
-    came into service, `until` when its ejection ends. `trying`: the one call of its trial is under way.
+    came into service, `until` when its ejection ends, `reason` what it was ejected for last. `trying`: the one call of
+    its trial is under way.
     """
 
     state: State = State.IN_SERVICE
@@ -66,6 +67,7 @@ class Health:
     ejections: int = 0
     since: float = -inf
     until: float = -inf
+    reason: Reason | None = None
     trying: bool = False
 
     def succeeded(self, rules: HealthRules, now: float) -> bool:
@@ -82,14 +84,19 @@ class Health:
         """Begin to serve: at first a small share, then more and more."""
         self.state, self.strikes, self.since, self.trying = State.IN_SERVICE, 0, now, False
 
+    def warm_up(self, now: float) -> None:
+        """Begin anew with a small share, as after a restart; what has gone wrong before it stands."""
+        self.since = now
+
     def strike(self, rules: HealthRules) -> bool:
         """Note a call that went wrong; return whether the worker should be ejected for it."""
         self.strikes += 1
         return self.state is State.ON_TRIAL or (self.state is State.IN_SERVICE and self.strikes >= rules.strikes)
 
-    def eject(self, rules: HealthRules, now: float) -> float:
+    def eject(self, rules: HealthRules, reason: Reason, now: float) -> float:
         """Take the worker out of service; return for how many seconds."""
         self.ejections += 1
+        self.reason = reason
         seconds = rules.backoff(self.ejections)
         self.state, self.until, self.strikes, self.trying = State.EJECTED, now + seconds, 0, False
         return seconds

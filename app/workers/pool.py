@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import structlog
 from app.errors import ModelNotFoundError, NoWorkerError, WorkerStatusError
 from app.workers.balancing.base import Draw
 from app.workers.balancing.two_choices import TwoChoices
+from app.workers.ejection import Ejector
 from app.workers.health import HealthRules, Reason, State
 from app.workers.probing import Prober
 from app.workers.retries import Allowance
@@ -20,7 +20,7 @@ from app.workers.stragglers import Behind, Stragglers
 from app.workers.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 
     from app.errors import CandidateError
     from app.workers.balancing.base import Policy
@@ -33,6 +33,9 @@ COMPLAINT_S = 1.0
 """Seconds between two log lines on failed calls of one worker."""
 
 FULL = 503
+PASSED_OVER_S = 1.0
+"""Seconds for which another worker is chosen, where there is one, after a worker has said that it can't serve."""
+
 ANY = Draw()
 
 log = structlog.stdlib.get_logger(__name__)
@@ -42,8 +45,8 @@ class Pool:
     """Gives out the workers that may serve, and takes those out of service that fail; `watched` keeps it up to date.
 
     `roster` says who there is, `suspects` are to be asked out of turn whether they are still there. `retries` and
-    `hedges` are what may be asked a second time, because it failed or because its worker is slow; `ejections` counts
-    by worker and reason. `aliases` are further names of models.
+    `hedges` are what may be asked a second time, because it failed or because its worker is slow. `aliases` are further
+    names of models.
     """
 
     def __init__(
@@ -64,10 +67,9 @@ class Pool:
         self.roster = Roster(workers, max_in_flight=max_in_flight, sharers=sharers)
         self.retries = retries or Allowance(share=0.2, burst=100.0, per_s=1.0)
         self.hedges = hedges or Allowance(share=0.05, burst=20.0)
-        self.ejections = Counter[tuple[str, str]]()
         self.stragglers = Stragglers(self._fell_behind)
         self.suspects: set[Worker] = set()
-        self.rules = rules or HealthRules()
+        self.ejector = Ejector(self.roster.workers, rules or HealthRules(), self.reindex)
         self._aliases = aliases or {}
         self._policy = policy or TwoChoices()
         self._watch = Watch(self, Prober(client), sources, probe_s=probe_s)
@@ -127,11 +129,10 @@ class Pool:
         """
         if tried := self._on_trial(model):
             return tried
-        serving = self._serving.get(model) or self._last_resort(model)
-        if not serving:
+        chosen = self._policy.choose(self._serving.get(model) or self._last_resort(model), draw)
+        if chosen is None:
             raise self._nobody(model)
-        chosen = self._policy.choose(serving, draw)
-        if prefer is None or prefer is chosen or not prefer.serves or model not in prefer.models or prefer.room <= 0:
+        if prefer is None or prefer is chosen or not prefer.serves or model not in prefer.models or not prefer.has_room:
             return chosen
         busier = prefer.load.outstanding > 2 * chosen.load.outstanding + draw.tokens
         return chosen if busier else prefer
@@ -141,39 +142,49 @@ class Pool:
         if not self._serving.get(model) and not self._last_resort(model):
             raise self._nobody(model)
 
-    def another(self, model: str, draw: Draw = ANY, *, than: Worker) -> Worker | None:
-        """Return a worker for `model` but that one; None where there is no other."""
+    def another(self, model: str, draw: Draw = ANY, *, avoid: Collection[Worker]) -> Worker | None:
+        """Return a worker for `model` but those; None where there is no other."""
         serving = self._serving.get(model, ())
-        if not serving or serving == (than,):
-            serving = self._last_resort(model)
-        others = tuple(worker for worker in serving if worker is not than)
-        return self._policy.choose(others, draw) if others else None
+        return self._policy.choose(serving, draw, avoid) or self._policy.choose(self._last_resort(model), draw, avoid)
 
     def served(self, worker: Worker) -> None:
         """Note a call that went well, and at a usual pace."""
-        if worker.health.succeeded(self.rules, time.monotonic()):
-            log.info("worker back", worker=worker.id, hint="it gets its full share again by and by")
-            self.reindex()
+        self.ejector.succeeded(worker)
 
     def failed(self, worker: Worker, error: CandidateError) -> None:
-        """Note a call that failed, unless the client's request was at fault; log of many in a short time the first."""
-        if isinstance(error, WorkerStatusError) and not error.workers_fault:
-            return
+        """Note a call that failed.
+
+        It counts against the worker unless the request was at fault or the worker is only full. One that doesn't know
+        what it was chosen for is asked anew what it serves.
+        """
+        if isinstance(error, WorkerStatusError):
+            if not error.others_may_serve:
+                return
+            self._complain(worker, error)
+            if error.unknown_there:
+                self.suspects.add(worker)
+            if error.unknown_there or error.worker_status == FULL:  # full is not sick
+                worker.pass_over(PASSED_OVER_S)
+                return
+        else:
+            self._complain(worker, error)
+        self.ejector.strike(worker, Reason.FAILURES)
+
+    def lost(self, worker: Worker) -> None:
+        """Take a worker that can't be reached out of service until the next probe finds it again."""
+        if worker.up:
+            self.ejector.strike(worker, Reason.FAILURES)
+            worker.up, worker.problem = False, "no connection to the worker"
+            log.warning("worker down", worker=worker.id, url=worker.url, reason=worker.problem)
+            self.reindex()
+
+    def _complain(self, worker: Worker, error: CandidateError) -> None:
+        """Log a failed call; of many in a short time the first."""
         now = time.monotonic()
         worker.unsaid += 1
         if now - worker.said_at >= COMPLAINT_S:
             log.warning("call failed", worker=worker.id, reason=error.message, failures=worker.unsaid)
             worker.said_at, worker.unsaid = now, 0
-        if isinstance(error, WorkerStatusError) and error.worker_status == FULL:
-            return  # full is not sick
-        self._strike(worker, Reason.FAILURES)
-
-    def lost(self, worker: Worker) -> None:
-        """Take a worker that can't be reached out of service until the next probe finds it again."""
-        if worker.up:
-            worker.up, worker.problem = False, "no connection to the worker"
-            log.warning("worker down", worker=worker.id, url=worker.url, reason=worker.problem)
-            self.reindex()
 
     def _emergency(self, model: str) -> int:
         return sum(worker.limit for worker in self._last_resort(model))
@@ -194,7 +205,7 @@ class Pool:
         """Return a worker whose trial is to begin with this call; it is begun."""
         for worker in self._trials:
             health = worker.health
-            if not health.trying and worker.open and model in worker.models:
+            if not health.trying and worker.open and worker.has_room and model in worker.models:
                 health.trying = True
                 return worker
         return None
@@ -209,22 +220,7 @@ class Pool:
         if why is not Behind.SLOW:
             self.suspects.add(worker)
         if worker.load.in_flight <= 2 * mean + 1:
-            self._strike(worker, Reason.SLOWNESS)
-
-    def _strike(self, worker: Worker, reason: Reason) -> None:
-        if worker.health.strike(self.rules):
-            self._eject(worker, reason)
-
-    def _eject(self, worker: Worker, reason: Reason) -> None:
-        """Take a worker out of service for a while, unless too many are out already."""
-        peers = [one for one in self.workers if one.up and one.models.keys() & worker.models.keys()]
-        out = sum(one.health.state is not State.IN_SERVICE for one in peers if one is not worker)
-        if out + 1 > self.rules.max_ejected * len(peers):
-            return
-        seconds = worker.health.eject(self.rules, time.monotonic())
-        self.ejections[worker.id, reason] += 1
-        log.warning("worker ejected", worker=worker.id, reason=reason.value, for_s=seconds)
-        self.reindex()
+            self.ejector.strike(worker, Reason.SLOWNESS)
 
     def reindex(self) -> None:
         """Put down anew which workers may serve what; after every change of that, so that choosing costs little."""

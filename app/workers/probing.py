@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -24,6 +25,12 @@ GAUGES = re.compile(
 )
 """The lines of vLLM's metrics that balancing goes by; one for each of its engines."""
 
+MOST_REQUESTS = 1_000_000
+"""Requests beyond which a worker's word isn't taken for what it runs or has waiting."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What comes of a document that is not what was asked for; the last where it is nested too deeply."""
+
 
 class Prober:
     """Asks workers over `client`. Nothing that a worker answers, or doesn't, raises."""
@@ -35,16 +42,17 @@ class Prober:
         """Ask a worker what it serves, and take that in; return why it can't be used, or None."""
         pieces = worker.load.pieces
         try:
-            worker.learn(await self._ask(worker, "/v1/models", ModelList, timeout_s))
+            await self._check_health(worker, timeout_s)
+            worker.learn(await self._models(worker, timeout_s))
             if worker.traits.batches:
                 worker.slots = await self._slots(worker, timeout_s)
         except WorkerStalledError:
             # A server with all hands full may keep a probe waiting: one that sends us tokens meanwhile is alive.
             busy = worker.up and worker.load.in_flight and worker.load.pieces != pieces
-            return None if busy else f"it didn't answer within {timeout_s:g} s"
+            return None if busy else "it doesn't answer in time"
         except CandidateError as error:
             return error.message
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return "what it says of its models is not OpenAI's; is this the address of a model server?"
         return None if worker.models else "it serves no model"
 
@@ -58,12 +66,31 @@ class Prober:
             metrics = b""
         for name, value in GAUGES.findall(metrics):
             if name == b"kv_cache_usage_perc":
-                fullest = max(fullest, float(value))
+                fullest = max(fullest, number(value, most=1.0))
             elif name == b"num_requests_waiting":
-                waiting += int(float(value))
+                waiting += round(number(value, most=MOST_REQUESTS))
             else:
-                running += int(float(value))
+                running += round(number(value, most=MOST_REQUESTS))
         worker.load.running, worker.load.waiting, worker.load.kv_usage = running, waiting, fullest
+
+    async def _check_health(self, worker: Worker, timeout_s: float) -> None:
+        """Ask a worker whether it is well; not every server has such a page. Raises `CandidateError`."""
+        try:
+            await self._client.fetch(f"{worker.url}/health", timeout_s=timeout_s)
+        except WorkerStatusError as error:
+            if error.workers_fault:
+                message = f"its /health answers with status {error.worker_status}"
+                raise WorkerStatusError(message, worker_status=error.worker_status) from error
+
+    async def _models(self, worker: Worker, timeout_s: float) -> ModelList:
+        """Return what a worker says that it serves. Raises `CandidateError` and `UNREADABLE`."""
+        try:
+            return await self._ask(worker, "/v1/models", ModelList, timeout_s)
+        except WorkerStatusError as error:
+            if not error.unknown_there:
+                raise
+            message = "it has no /v1/models; the address of a model server is wanted, without a path"
+            raise WorkerStatusError(message, worker_status=error.worker_status) from error
 
     async def _slots(self, worker: Worker, timeout_s: float) -> int:
         """Return how many candidates one request may draw; 1 where the worker keeps that to itself."""
@@ -75,3 +102,12 @@ class Prober:
     async def _ask(self, worker: Worker, path: str, kind: type[T], timeout_s: float) -> T:
         """GET a JSON document of the worker's."""
         return msgspec.json.decode(await self._client.fetch(worker.url + path, timeout_s=timeout_s), type=kind)
+
+
+def number(text: bytes, *, most: float) -> float:
+    """Return a gauge's value between 0 and `most`; 0 where it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return min(most, max(0.0, value)) if isfinite(value) else 0.0

@@ -26,8 +26,8 @@ class Roster:
     """Keeps the list of workers by the addresses that sources name.
 
     A worker that several sources name is one, and stays for as long as any of them does; then it drains, and is let go
-    when it has drawn its last candidate. Its name is free for another at once. `refused` counts workers that were kept
-    out by the reason, each once for as long as its source names it so.
+    when it has drawn its last candidate. Its name is free for another at once, also for one that was kept out before.
+    `refused` counts workers that were kept out by the reason, each once for as long as its source names it so.
     """
 
     def __init__(self, workers: Iterable[Worker] = (), *, max_in_flight: int = 256, sharers: int = 1) -> None:
@@ -37,6 +37,7 @@ class Roster:
         self._sharers = sharers
         self._named: dict[str, dict[str, Announced]] = {}
         self._by_url: dict[str, Worker] = {worker.url: worker for worker in self.workers}
+        self._numbered: set[str] = set()
         self._complained: set[tuple[str, str]] = set()
         self._numbers = itertools.count(len(self.workers))
 
@@ -47,9 +48,12 @@ class Roster:
         """
         named = {one.url: one for one in announced}
         before, self._named[source] = self._named.get(source, {}), named
+        if numbered:
+            self._numbered.add(source)
         for url in before.keys() - named.keys():
             self._dismiss(url)
-        return [worker for one in named.values() if (worker := self._admit(source, one, numbered=numbered))]
+        new = [worker for one in named.values() if (worker := self._admit(source, one))]
+        return new + self._waiting()
 
     def at(self, url: str) -> Worker | None:
         """Return the worker at an address, if it is known."""
@@ -72,7 +76,17 @@ class Roster:
             log.info("worker gone", worker=worker.id, url=worker.url)
         return gone
 
-    def _admit(self, source: str, announced: Announced, *, numbered: bool) -> Worker | None:
+    def _waiting(self) -> list[Worker]:
+        """Take in who was kept out and need not be any more; return those workers."""
+        waiting = [
+            (source, one)
+            for source, named in self._named.items()
+            for one in named.values()
+            if one.url not in self._by_url
+        ]
+        return [worker for source, one in waiting if (worker := self._admit(source, one))]
+
+    def _admit(self, source: str, announced: Announced) -> Worker | None:
         """Take a worker in, or what is said anew of one that is known; return it if it is new."""
         known = self._by_url.get(announced.url)
         if known is not None:
@@ -80,7 +94,7 @@ class Roster:
                 known.dismissed = known.draining = False
             self._retell(known)
             return None
-        name = announced.name or (self._number() if numbered else urlsplit(announced.url).netloc)
+        name = announced.name or (self._number() if source in self._numbered else urlsplit(announced.url).netloc)
         if holder := self.called(name):
             if not holder.dismissed:
                 self._refuse(source, announced.url, name, holder)

@@ -27,6 +27,8 @@ STALE_S = 3.0
 
 MAX_GATEWAYS = 1_024
 MAX_WORD_BYTES = 256 * 1024
+MOST_TOKENS = 1_000_000_000_000
+"""Tokens outstanding at a worker beyond which a gateway's word isn't taken."""
 
 EXCHANGE = """
 redis.call('SET', ARGV[2] .. ARGV[1], ARGV[3], 'PX', ARGV[4])
@@ -126,5 +128,5 @@ def total(words: Iterable[bytes]) -> Counter[str]:
     tokens: Counter[str] = Counter()
     for word in words:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            tokens.update({url: max(0, count) for url, count in _decode(word).items()})
+            tokens.update({url: min(MOST_TOKENS, max(0, count)) for url, count in _decode(word).items()})
     return tokens

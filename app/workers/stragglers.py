@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import asynccontextmanager
 from enum import Enum
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from app.errors import WorkerStalledError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from app.workers.call import Call
     from app.workers.worker import Worker
@@ -80,7 +84,7 @@ class Followed(Protocol):
         ...
 
     def fell_behind(self, why: Behind) -> bool:
-        """Be told of it; return whether anything was done about it, so that it need not be told again."""
+        """Be told of it, again and again; return whether nothing can be done about it any more."""
         ...
 
 
@@ -141,13 +145,15 @@ def limit(times: deque[float]) -> float:
 class Stragglers:
     """Follows the calls under way and tells their owners of those that are behind.
 
-    `struck` is told of the workers whose calls are late, silent or slow, once a call.
+    `struck` is told of the workers whose calls are late, silent or slow: once a call, and of calls that are found so at
+    the same time once, as one request's siblings have one cause.
     """
 
     def __init__(self, struck: Callable[[Worker, Behind], None]) -> None:
         self._struck = struck
         self._paces: dict[str, Paces] = {}
         self._following: dict[Followed, bool] = {}
+        self._held: dict[asyncio.Timeout, Worker] = {}
 
     def follow(self, call: Followed) -> None:
         """Follow a call until it is `left`."""
@@ -159,6 +165,19 @@ class Stragglers:
         if well:
             self._paces.setdefault(call.model, Paces()).add(call)
 
+    @asynccontextmanager
+    async def held(self, worker: Worker) -> AsyncGenerator[None]:
+        """Do something with a worker, for as long as there is hope for it. Raises `WorkerStalledError`."""
+        try:
+            async with asyncio.timeout(None) as held:
+                self._held[held] = worker
+                try:
+                    yield
+                finally:
+                    del self._held[held]
+        except TimeoutError as error:
+            raise WorkerStalledError(f"the worker sent nothing more: {Behind.OUT_OF_SERVICE.value}") from error
+
     async def watch(self) -> None:
         """Look at the calls under way again and again, until cancelled."""
         while True:
@@ -167,15 +186,21 @@ class Stragglers:
 
     def look(self, now: float) -> None:
         """Tell the owners of calls that are behind at the time `now`, by `perf_counter`."""
-        for call, struck in list(self._following.items()):
+        struck: dict[Worker, Behind] = {}
+        for call, known in list(self._following.items()):
             why = self._behind(call, now)
             if why is None:
                 continue
-            if why is not Behind.OUT_OF_SERVICE and not struck:
+            if why is not Behind.OUT_OF_SERVICE and not known:
                 self._following[call] = True
-                self._struck(call.worker, why)
+                struck.setdefault(call.worker, why)
             if call.fell_behind(why):
                 self._following.pop(call, None)
+        for worker, why in struck.items():
+            self._struck(worker, why)
+        for held, worker in self._held.items():
+            if not worker.reachable and not held.expired():
+                held.reschedule(-inf)
 
     def _behind(self, followed: Followed, now: float) -> Behind | None:
         if not followed.worker.reachable:

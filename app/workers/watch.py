@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -15,10 +16,10 @@ from app.workers.stragglers import TICK_S
 from app.workers.worker import NOT_ASKED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 
     from app.workers.discovery.base import Source
-    from app.workers.health import HealthRules
+    from app.workers.ejection import Ejector
     from app.workers.probing import Prober
     from app.workers.roster import Roster
     from app.workers.stragglers import Stragglers
@@ -34,6 +35,9 @@ SUSPECT_TIMEOUT_S = 2.0
 FIRST_WORD_S = 5.0
 """Seconds that the start waits for what each source names first."""
 
+MAX_NAMES = 20
+"""Models that a log line names."""
+
 LISTED = "urls"
 """The source whose workers are numbered where they have no name."""
 
@@ -44,7 +48,7 @@ class Watched(Protocol):
     """What is kept up to date: a pool."""
 
     roster: Roster
-    rules: HealthRules
+    ejector: Ejector
     stragglers: Stragglers
     suspects: set[Worker]
 
@@ -93,57 +97,88 @@ class Watch:
             heard.set()
 
     async def _probes(self) -> None:
-        while True:
-            await asyncio.sleep(self._probe_s if self._pool.ready else min(1.0, self._probe_s))
-            await self._probe(self._pool.roster.workers)
+        """Ask all workers how they are, again and again."""
+        asked = Round(self.ask)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await asyncio.sleep(self._probe_s if self._pool.ready else min(1.0, self._probe_s))
+                asked.begin(group, self._pool.roster.workers)
 
     async def _loads(self) -> None:
-        while True:
-            workers = self._pool.roster.workers
-            await asyncio.sleep(max(LOAD_EVERY_S, len(workers) / LOADS_A_S))
-            async with asyncio.TaskGroup() as group:
-                for worker in workers:
-                    if worker.up and worker.traits.tells_load:
-                        group.create_task(self._prober.read_load(worker))
+        """Ask all workers that tell it how much they have to do, again and again."""
+        asked = Round(self._prober.read_load)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                workers = self._pool.roster.workers
+                await asyncio.sleep(max(LOAD_EVERY_S, len(workers) / LOADS_A_S))
+                asked.begin(group, [worker for worker in workers if worker.up and worker.traits.tells_load])
 
     async def _ticks(self) -> None:
-        """Warm workers up, put those on trial whose ejection is over, let the drained go, and ask the suspects."""
+        """Let workers come back into service and the drained go, and ask the suspects."""
+        asked = Round(partial(self.ask, timeout_s=SUSPECT_TIMEOUT_S))
         async with asyncio.TaskGroup() as group:
             while True:
                 await asyncio.sleep(TICK_S)
-                now = time.monotonic()
-                changed = bool(self._pool.roster.forget_drained())
-                for worker in self._pool.roster.workers:
-                    worker.warmth = worker.health.warmth(self._pool.rules, now)
-                    if worker.health.try_again(now):
-                        log.info("worker on trial", worker=worker.id)
-                        changed = True
-                if changed:
+                self._pool.ejector.tend(time.monotonic())
+                if self._pool.roster.forget_drained():
                     self._pool.reindex()
-                for worker in self._pool.suspects:
-                    group.create_task(self.ask(worker, SUSPECT_TIMEOUT_S))
+                asked.begin(group, self._pool.suspects)
                 self._pool.suspects.clear()
 
     async def _probe(self, workers: Iterable[Worker]) -> None:
+        """Ask workers how they are; return when all have answered, or should have."""
         async with asyncio.TaskGroup() as group:
-            for worker in workers:
-                group.create_task(self.ask(worker))
+            Round(self.ask).begin(group, workers)
 
     async def ask(self, worker: Worker, timeout_s: float = PROBE_TIMEOUT_S) -> None:
         """Ask a worker how it is, and put that down."""
         before = worker.up, worker.models, worker.limit
-        problem = await self._prober.problem(worker, timeout_s)
-        worker.up = problem is None
-        if problem != worker.problem:
-            if problem:
-                log.warning("worker down", worker=worker.id, url=worker.url, reason=problem)
-            else:
-                log.info("worker up", worker=worker.id, engine=worker.traits.name, models=sorted(worker.models))
-        if worker.up and worker.problem not in {None, NOT_ASKED} and worker.health.state is State.IN_SERVICE:
-            worker.health.start(time.monotonic())
-        worker.problem = problem
+        self._note(worker, await self._prober.problem(worker, timeout_s))
+        _, models, _ = before
+        if gone := sorted(models.keys() - worker.models.keys()):
+            worker.models_gone += len(gone)
+            log.warning("models gone", worker=worker.id, count=len(gone), models=gone[:MAX_NAMES])
         if before != (worker.up, worker.models, worker.limit):
             self._pool.reindex()
+
+    def _note(self, worker: Worker, problem: str | None) -> None:
+        """Put down why a worker can't be used, or that it can."""
+        was_up, before = worker.up, worker.problem
+        worker.up, worker.problem = problem is None, problem
+        if problem is None:
+            if not was_up:
+                names = sorted(worker.models)[:MAX_NAMES]
+                log.info("worker up", worker=worker.id, engine=worker.traits.name, models=names)
+                if before != NOT_ASKED and worker.health.state is State.IN_SERVICE:
+                    worker.health.warm_up(time.monotonic())
+        elif was_up or before == NOT_ASKED:
+            log.warning("worker down", worker=worker.id, url=worker.url, reason=problem)
+        elif problem != before:
+            log.info("worker still down", worker=worker.id, reason=problem)
+
+
+class Round:
+    """Asks workers something, each at most once at a time, so that one that hangs holds up no other."""
+
+    def __init__(self, ask: Callable[[Worker], Awaitable[None]]) -> None:
+        self._ask = ask
+        self._asking: set[Worker] = set()
+
+    def begin(self, group: asyncio.TaskGroup, workers: Iterable[Worker]) -> None:
+        """Ask all of them, as tasks of the group, but those that are still at the last question."""
+        for worker in workers:
+            if worker not in self._asking:
+                self._asking.add(worker)
+                group.create_task(self._asked(worker))
+
+    async def _asked(self, worker: Worker) -> None:
+        """Ask one. Whatever goes wrong with it, the others are asked, and again."""
+        try:
+            await self._ask(worker)
+        except Exception:
+            log.exception("worker can't be asked", worker=worker.id)
+        finally:
+            self._asking.discard(worker)
 
 
 async def _all_or(seconds: float, events: Sequence[asyncio.Event]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 NOT_ASKED = "not asked yet"
+
+MOST_SLOTS = 4_096
+"""Candidates of a request beyond which a worker's word isn't taken for its slots."""
+
+MOST_CONTEXT = 1_000_000_000
+"""Tokens beyond which a worker's word isn't taken for its context."""
 
 
 class ModelMeta(msgspec.Struct):
@@ -35,8 +42,9 @@ class ServedModel(msgspec.Struct):
 
     @property
     def context(self) -> int | None:
-        """Tokens that prompt and completion may take together; None where the worker doesn't say."""
-        return self.max_model_len or (self.meta.n_ctx if self.meta else None)
+        """Tokens that prompt and completion may take together; None where the worker says nothing that can be so."""
+        told = self.max_model_len or (self.meta.n_ctx if self.meta else None)
+        return told if told and 0 < told <= MOST_CONTEXT else None
 
 
 class ModelList(msgspec.Struct):
@@ -48,7 +56,7 @@ class ModelList(msgspec.Struct):
 class Props(msgspec.Struct):
     """What llama.cpp's `GET /props` says of its slots: the largest `n` that it takes."""
 
-    total_slots: int = 1
+    total_slots: Annotated[int, msgspec.Meta(ge=1, le=MOST_SLOTS)] = 1
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -60,7 +68,8 @@ class Worker:
     `problem` says why it can't be used; `draining`: it gets no new candidates, by an operator's word; `dismissed`: nor
     does it, as no source names it any more, and it goes when it has drawn its last. `warmth` is the share of its usual
     load that it should get, 0..1, less than 1 for a while after it has come back. `unsaid` are its failed calls since
-    the log last spoke of any, at `said_at` on the monotonic clock.
+    the log last spoke of any, at `said_at` on the monotonic clock, by which it is also passed over until
+    `passed_over_until`. `models_gone` counts the models that it has ceased to serve.
     """
 
     id: str
@@ -80,6 +89,8 @@ class Worker:
     warmth: float = 1.0
     said_at: float = -inf
     unsaid: int = 0
+    models_gone: int = 0
+    passed_over_until: float = -inf
 
     def learn(self, models: ModelList) -> None:
         """Take in what the worker says that it serves."""
@@ -106,6 +117,15 @@ class Worker:
     def room(self) -> int:
         """How many more candidates it may draw at once."""
         return self.limit - self.load.in_flight
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it may be given one more, and hasn't just said that it can't take it."""
+        return self.room > 0 and (self.passed_over_until == -inf or self.passed_over_until <= time.monotonic())
+
+    def pass_over(self, seconds: float) -> None:
+        """Let others be chosen for a while, where there are any."""
+        self.passed_over_until = time.monotonic() + seconds
 
     @property
     def url(self) -> str:

@@ -160,7 +160,7 @@ def test_what_may_be_counted_is_there_with_nothing_before_it_happens() -> None:
 
 def test_the_ejections_of_workers_that_are_gone_are_no_longer_told() -> None:
     pool = unwatched(Worker(id="w0", locate=lambda: "http://a"))
-    pool.ejections["w0", "failures"] = pool.ejections["gone", "failures"] = 2
+    pool.ejector.ejections["w0", "failures"] = pool.ejector.ejections["gone", "failures"] = 2
     metrics = Metrics(pool, NoSandbox())
     assert value(metrics, "quorum_worker_ejections_total", worker="w0", reason="failures") == 2
     assert value(metrics, "quorum_worker_ejections_total", worker="gone", reason="failures") is None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.workers.health import COLDEST, Health, HealthRules, State
+from app.workers.health import COLDEST, Health, HealthRules, Reason, State
 
 RULES = HealthRules(strikes=3, backoff_s=5.0, max_backoff_s=60.0, slow_start_s=10.0)
 
@@ -18,7 +18,7 @@ def test_strikes_in_a_row_eject_and_a_success_between_them_forgives() -> None:
 
 def test_an_ejected_worker_is_on_trial_when_its_time_is_over_and_a_success_brings_it_back() -> None:
     health = Health()
-    assert health.eject(RULES, 100.0) == 5.0
+    assert health.eject(RULES, Reason.FAILURES, 100.0) == 5.0
     assert not health.try_again(104.9)
     assert health.try_again(105.0)
     assert health.state is State.ON_TRIAL
@@ -28,15 +28,15 @@ def test_an_ejected_worker_is_on_trial_when_its_time_is_over_and_a_success_bring
 
 def test_one_strike_on_trial_ejects_for_twice_as_long() -> None:
     health = Health()
-    health.eject(RULES, 0.0)
+    health.eject(RULES, Reason.FAILURES, 0.0)
     health.try_again(5.0)
     assert health.strike(RULES)
-    assert health.eject(RULES, 5.0) == 10.0
+    assert health.eject(RULES, Reason.FAILURES, 5.0) == 10.0
 
 
 def test_back_off_begins_anew_after_the_worker_has_served_for_as_long() -> None:
     health = Health()
-    health.eject(RULES, 0.0)
+    health.eject(RULES, Reason.FAILURES, 0.0)
     health.try_again(5.0)
     health.succeeded(RULES, 5.0)
     health.succeeded(RULES, 9.0)

@@ -11,7 +11,7 @@ from app.errors import NoWorkerError, WorkerCutError, WorkerStalledError, Worker
 from app.workers.balancing.base import Draw
 from app.workers.balancing.least_outstanding import LeastOutstanding
 from app.workers.client import AioHttpClient
-from app.workers.health import HealthRules
+from app.workers.health import HealthRules, Reason, State
 from app.workers.load import Load
 from app.workers.pool import Pool
 from app.workers.traits import LLAMA_CPP
@@ -101,7 +101,7 @@ def test_a_worker_that_fails_again_and_again_is_ejected_and_counted() -> None:
     pool, (first, second, *_) = fleet(4)
     fail(pool, first)
     assert pool.pick("m") is second
-    assert pool.ejections == {("w0", "failures"): 1}
+    assert pool.ejector.ejections == {("w0", "failures"): 1}
     assert pool.capacity("m") == 3 * first.limit
 
 
@@ -109,7 +109,87 @@ def test_a_worker_that_fails_again_and_again_is_ejected_and_counted() -> None:
 def test_what_is_the_clients_fault_or_only_full_never_counts_against_a_worker(status: int) -> None:
     pool, (first, *_) = fleet(4)
     fail(pool, first, 100, WorkerStatusError("no", worker_status=status))
+    assert first.serves
+    assert first.health.strikes == 0
+
+
+@pytest.mark.parametrize(("status", "asked"), [(503, False), (404, True)])
+def test_a_worker_that_says_it_is_full_or_does_not_know_the_model_is_passed_over_for_a_moment(
+    status: int, *, asked: bool
+) -> None:
+    pool, (first, second) = fleet(2)
+    fail(pool, first, 1, WorkerStatusError("no", worker_status=status))
+    assert [pool.pick("m") for _ in range(3)] == [second] * 3
+    assert pool.pick("m", prefer=first) is second
+    assert (first in pool.suspects) == asked
+    fail(pool, second, 1, WorkerStatusError("no", worker_status=status))
+    assert pool.pick("m") is first, "if all say so, the least burdened is asked all the same"
+    second.passed_over_until = time.monotonic() - 0.001
+    assert pool.pick("m") is second
+
+
+def test_a_worker_gets_no_more_than_its_limit_while_another_has_room() -> None:
+    pool, (small, large, *_) = fleet(3)
+    small.max_in_flight = 2
+    for _ in range(5):
+        pool.pick("m").load.begin(1, 0)
+    assert (small.load.in_flight, large.load.in_flight) == (2, 3)
+
+
+def test_one_that_fails_takes_the_place_of_one_that_is_out_for_being_slow_only() -> None:
+    pool, (slow, ill, *_) = fleet(2)
+    for _ in range(2):
+        pool.ejector.strike(slow, Reason.SLOWNESS)
+    assert not slow.serves
+    for _ in range(4):
+        pool.ejector.strike(ill, Reason.SLOWNESS)
+    assert (slow.serves, ill.serves) == (False, True), "slow is as bad as slow"
+    fail(pool, ill)
+    assert (slow.serves, ill.serves) == (True, False)
+    fail(pool, slow)
+    assert (slow.serves, ill.serves) == (True, False), "failing is as bad as failing"
+
+
+def test_the_half_that_may_be_out_is_reckoned_for_each_model_without_those_that_leave() -> None:
+    pool, (first, second, third, fourth) = fleet(4)
+    third.models = fourth.models = {"other": ServedModel(id="other")}
+    pool.reindex()
+    for worker in (first, second):
+        fail(pool, worker)
+    assert (first.serves, second.serves) == (False, True)
+    third.draining = True
+    pool.reindex()
+    fail(pool, fourth)
+    assert fourth.serves, "it is the only one of its model that stays"
+
+
+def test_a_trial_that_fails_ends_in_a_fleet_that_has_shrunk_meanwhile() -> None:
+    pool, (first, second) = fleet(2)
+    fail(pool, first)
+    pool.ejector.tend(time.monotonic())
+    second.up = False
+    pool.reindex()
     assert pool.pick("m") is first
+    fail(pool, first, 1)
+    assert first.health.state is State.EJECTED
+
+
+def test_refused_connections_count_once_each_time_that_a_worker_goes_down() -> None:
+    pool, (first, *_) = fleet(4)
+    for _ in range(8):
+        pool.lost(first)
+    assert (first.up, first.health.strikes) == (False, 1)
+    first.up = True
+    pool.lost(first)
+    assert first.health.state is State.EJECTED
+
+
+def test_another_worker_is_none_of_those_to_avoid_and_may_be_one_out_of_service() -> None:
+    pool, (first, second, third) = fleet(3)
+    assert pool.another("m", avoid=(first, second)) is third
+    assert pool.another("m", avoid=(first, second, third)) is None
+    fail(pool, third)
+    assert pool.another("m", avoid=(first, second)) is third
 
 
 @pytest.mark.parametrize(("count", "out"), [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2)])
@@ -160,7 +240,7 @@ def test_a_draining_worker_gets_nothing_new_and_is_not_another() -> None:
     first.draining = True
     pool.reindex()
     assert pool.pick("m") is second
-    assert pool.another("m", than=second) is None
+    assert pool.another("m", avoid=(second,)) is None
 
 
 def test_an_alias_is_known_and_listed_under_its_own_name() -> None:

@@ -61,10 +61,10 @@ def test_a_worker_that_had_been_refused_comes_in_when_the_name_is_free() -> None
     roster = Roster()
     roster.take("s", [B])
     late = Announced(url="http://other", name="big")
-    roster.take("t", [late])
-    roster.take("s", [])
-    roster.forget_drained()
-    assert [one.url for one in roster.take("t", [late])] == ["http://other"]
+    assert roster.take("t", [late]) == []
+    assert [one.url for one in roster.take("s", [])] == ["http://other"]
+    assert roster.take("t", [late]) == []
+    assert [worker.url for worker in roster.workers if worker.id == "big"] == ["http://other"]
 
 
 def test_a_name_that_moves_to_another_address_is_free_at_once() -> None:

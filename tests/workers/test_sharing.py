@@ -30,7 +30,7 @@ class Gateway:
     def choices(self) -> set[str]:
         """Return whom `two_choices` chooses, in many tries."""
         policy = TwoChoices()
-        return {policy.choose(self.workers, Draw(tokens=10)).id for _ in range(50)}
+        return {one.id for _ in range(50) if (one := policy.choose(self.workers, Draw(tokens=10)))}
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from app.workers.worker import Worker
 
@@ -22,11 +22,11 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True):
 class Policy(Protocol):
     """Chooses a worker.
 
-    `workers` is never empty, all of them may serve, and the tuple stays the same object for as long as that is so.
+    All of `workers` may serve, and the tuple stays the same object for as long as that is so.
     """
 
-    def choose(self, workers: Sequence[Worker], draw: Draw) -> Worker:
-        """Return the worker that is to draw."""
+    def choose(self, workers: Sequence[Worker], draw: Draw, avoid: Collection[Worker] = ()) -> Worker | None:
+        """Return the worker that is to draw: one that has room, if any has; None where all are to be avoided."""
         ...
 
 
@@ -40,3 +40,9 @@ def burden(worker: Worker, draw: Draw) -> float:
     load = worker.load
     tokens = load.outstanding + load.elsewhere + (load.waiting + 1) * draw.tokens
     return tokens / ((1.0 - min(load.kv_usage, 0.9)) * worker.warmth)
+
+
+def least_burdened(workers: Sequence[Worker], draw: Draw, avoid: Collection[Worker] = ()) -> Worker | None:
+    """Return the least burdened of those with room, or of all where none has; its cost grows with the fleet."""
+    fit = (worker for worker in workers if worker not in avoid)
+    return min(fit, key=lambda worker: (not worker.has_room, burden(worker, draw)), default=None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.workers.balancing.base import burden
+from app.workers.balancing.base import least_burdened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from app.workers.balancing.base import Draw
     from app.workers.worker import Worker
@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 class LeastOutstanding:
     """The least burdened worker; its cost grows with the fleet, and several gateways tend to choose the same one."""
 
-    def choose(self, workers: Sequence[Worker], draw: Draw) -> Worker:
+    def choose(self, workers: Sequence[Worker], draw: Draw, avoid: Collection[Worker] = ()) -> Worker | None:
         """Return the least burdened; of several alike, the first."""
-        return min(workers, key=lambda worker: burden(worker, draw))
+        return least_burdened(workers, draw, avoid)

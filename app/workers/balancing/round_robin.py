@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from app.workers.balancing.base import Draw
     from app.workers.worker import Worker
@@ -17,7 +17,16 @@ class RoundRobin:
     def __init__(self) -> None:
         self._turn = 0
 
-    def choose(self, workers: Sequence[Worker], draw: Draw) -> Worker:  # noqa: ARG002 - whatever is wanted
-        """Return the next one."""
+    def choose(self, workers: Sequence[Worker], draw: Draw, avoid: Collection[Worker] = ()) -> Worker | None:  # noqa: ARG002 - whatever is wanted
+        """Return the next one that has room; where none has, the next one."""
+        full = None
+        for turn in range(self._turn + 1, self._turn + 1 + len(workers)):
+            worker = workers[turn % len(workers)]
+            if worker in avoid:
+                continue
+            if worker.has_room:
+                self._turn = turn
+                return worker
+            full = full or worker
         self._turn += 1
-        return workers[self._turn % len(workers)]
+        return full
