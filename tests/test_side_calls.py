@@ -341,6 +341,23 @@ def test_what_another_worker_would_not_do_better_or_has_begun_is_not_asked_again
     run(scenario)
 
 
+def test_a_call_of_a_worker_that_goes_out_of_service_before_the_first_token_is_made_elsewhere() -> None:
+    async def scenario() -> None:
+        async with calling(frozen := Upstream(always(Silence())), Upstream(always(THREE)), idle_s=60.0) as (
+            calls,
+            _,
+            pool,
+        ):
+            asking = asyncio.create_task(calls.ask(INQUIRY))
+            while not frozen.seen:
+                await asyncio.sleep(0.01)
+            pool.lost(pool.workers[0])
+            assert (await asking).worker == "w1"
+            assert pool.retries.taken == 1
+
+    run(scenario)
+
+
 def test_where_nothing_else_serves_the_model_the_first_error_stands() -> None:
     async def scenario() -> None:
         async with calling(upstream := Upstream(always(Status(status=500, message="broken")))) as (calls, _, _pool):

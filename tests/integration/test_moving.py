@@ -16,7 +16,7 @@ from tests.scripted.upstream import Upstream
 from tests.stage import MODEL, events, staged
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from tests.scripted.actions import Action
     from tests.scripted.hosted import Hosted
@@ -28,15 +28,22 @@ TIMEOUTS = {"connect_s": 2.0, "idle_s": 1.0, "probe_s": 0.5}
 
 
 @contextmanager
-def two(bad: Action, **settings: Any) -> Generator[tuple[Stage, Hosted]]:  # noqa: ANN401 - of every kind
+def two(bad: Action, *beside: str, **settings: Any) -> Generator[tuple[Stage, Hosted]]:  # noqa: ANN401 - of every kind
     """A gateway that asks a worker first that does `bad`; the other one's answers are good."""
     chosen: dict[str, Any] = {"balancing": "least_outstanding", "timeouts": TIMEOUTS, "health": {"max_ejected": 0.0}}
     with (
         hosted(Upstream(always(GOOD), models=(MODEL,))) as other,
-        staged(workers_beside=[other.url], **{**chosen, **settings}) as stage,
+        staged(workers_beside=[other.url, *beside], **{**chosen, **settings}) as stage,
     ):
         stage.play(always(bad))
         yield stage, other
+
+
+def wait_for(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    limit = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
 
 
 def metric(stage: Stage, name: str) -> float:
@@ -115,6 +122,43 @@ def test_a_budget_that_a_second_try_would_exceed_is_kept() -> None:
         spec = {"type": "single", "budget": {"max_completion_tokens": 30}}
         assert stage.ask(spec, max_tokens=30).status_code == 502
         assert not other.upstream.seen
+        assert metric(stage, "quorum_retries_total") == 0
+
+
+def test_a_worker_that_no_longer_has_the_model_it_lists_is_passed_over_and_asked_what_it_serves() -> None:
+    with two(Status(status=404, message="no such model"), timeouts={**TIMEOUTS, "probe_s": 60.0}) as (stage, other):
+        stage.worker.upstream.models = ("another",)
+        body = stage.answer("parallel-4")
+        assert {row["worker"] for row in body["quorum"]["candidates"]} == {"w1"}
+        assert metric(stage, 'quorum_worker_ejections_total{reason="failures",worker="w0"}') == 0
+        wait_for(lambda: metric(stage, 'quorum_worker_models_gone_total{worker="w0"}') == 1)
+        assert len(stage.seen) == 4
+        stage.answer("parallel-4")
+        assert len(stage.seen) == 4
+        assert len(other.upstream.seen) == 8
+
+
+def test_a_worker_that_is_full_is_passed_over_for_a_moment_and_uses_up_no_more_retries() -> None:
+    with two(Status(status=503)) as (stage, other):
+        for _ in range(5):
+            stage.answer("single")
+        assert metric(stage, "quorum_retries_total") == len(stage.seen) == 1
+        assert len(other.upstream.seen) == 5
+
+
+@pytest.mark.parametrize("fault", [HalfBody(reply=LONG, after_chunks=20), Status(status=500)], ids=["cut", "500"])
+def test_where_the_one_that_took_over_fails_too_a_third_draws_the_candidate(fault: Action) -> None:
+    patient = {**TIMEOUTS, "idle_s": 30.0}
+    with (
+        hosted(Upstream(always(GOOD), models=(MODEL,))) as third,
+        two(GOOD, third.url, timeouts=patient) as (stage, other),
+    ):
+        usual(stage)
+        stage.play(always(Silence()))
+        other.upstream.script = always(fault)
+        body = stage.answer({"type": "single", "budget": {"deadline_s": 15.0}})
+        assert body["quorum"]["candidates"][0]["worker"] == "w2"
+        assert (metric(stage, "quorum_hedges_total"), metric(stage, "quorum_retries_total")) == (1, 1)
 
 
 def usual(stage: Stage) -> None:

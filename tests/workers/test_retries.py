@@ -51,3 +51,8 @@ def test_a_quiet_server_may_retry_again_after_a_while() -> None:
     assert not allowance.take()
     clock.now = 1.0
     assert allowance.take()
+
+
+def test_asking_whether_calls_may_be_repeated_takes_none_out() -> None:
+    allowance = Allowance(share=0.0, burst=2.0)
+    assert [allowance.allows(2), allowance.allows(2), allowance.allows(3), allowance.taken] == [True, True, False, 0]

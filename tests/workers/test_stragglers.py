@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
+from app.errors import WorkerStalledError
 from app.workers.call import Call
 from app.workers.health import State
 from app.workers.stragglers import Behind, Stragglers
@@ -108,6 +110,39 @@ def test_what_is_settled_is_told_once_and_what_is_not_again_but_its_worker_is_st
         stragglers.look(10.0)
     assert (len(settled.told), len(unsettled.told)) == (1, 3)
     assert len(struck) == 2
+
+
+def test_siblings_that_are_late_at_once_are_one_strike() -> None:
+    stragglers, struck = usual()
+    worker, other = Worker(id="w", locate=str, up=True), Worker(id="v", locate=str, up=True)
+    for late in [*(Followed(worker=worker) for _ in range(8)), Followed(worker=other)]:
+        stragglers.follow(late)
+    stragglers.look(10.0)
+    assert struck == [(worker, Behind.LATE), (other, Behind.LATE)]
+    stragglers.follow(Followed(worker=worker))
+    stragglers.look(10.1)
+    assert struck[2:] == [(worker, Behind.LATE)]
+
+
+def test_what_is_held_ends_when_there_is_no_hope_for_its_worker() -> None:
+    async def scenario() -> None:
+        stragglers, worker = Stragglers(unheard), Worker(id="w", locate=str, up=True)
+        async with stragglers.held(worker):
+            stragglers.look(0.0)
+            await asyncio.sleep(0)
+        with pytest.raises(WorkerStalledError, match="out of service"):
+            await held_while_down(stragglers, worker)
+        stragglers.look(0.0)
+
+    async def held_while_down(stragglers: Stragglers, worker: Worker) -> None:
+        async with stragglers.held(worker):
+            worker.up = False
+            for _ in range(3):
+                stragglers.look(0.0)
+                await asyncio.sleep(0)
+            await asyncio.sleep(10)
+
+    asyncio.run(scenario())
 
 
 def test_calls_of_a_worker_that_is_down_or_ejected_are_lost_without_a_strike() -> None:

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+
+from app.errors import WorkerStalledError
+from app.workers import watch
+from app.workers.pool import Pool
+from app.workers.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from app.workers.call import Call
+
+
+class Fleet:
+    """A client whose workers list `models`.
+
+    A page that is in `hanging` never comes, one in `frozen` fails as if so, one in `broken` raises what nobody expects.
+    """
+
+    def __init__(self) -> None:
+        self.models = ["m", "n"]
+        self.hanging: set[str] = set()
+        self.frozen: set[str] = set()
+        self.broken: set[str] = set()
+        self.fetched: list[str] = []
+
+    def stream(self, url: str, body: bytes) -> Call:
+        raise NotImplementedError(url, body)
+
+    async def fetch(self, url: str, *, timeout_s: float) -> bytes:
+        self.fetched.append(url)
+        if url in self.hanging:
+            await asyncio.sleep(timeout_s)
+        if url in self.hanging | self.frozen:
+            raise WorkerStalledError(url)
+        if url in self.broken:
+            raise ZeroDivisionError(url)
+        listed = ", ".join(f'{{"id": "{name}", "owned_by": "vllm"}}' for name in self.models)
+        return f'{{"data": [{listed}]}}'.encode()
+
+
+def watched(
+    fleet: Fleet, scenario: Callable[[Pool], Awaitable[None]], count: int = 2, probe_s: float = 0.02
+) -> Sequence[structlog.typing.EventDict]:
+    """Run a scenario with a pool of workers at http://w0 and so on; return what was logged."""
+
+    async def run() -> None:
+        workers = [Worker(id=f"w{i}", locate=lambda i=i: f"http://w{i}") for i in range(count)]
+        pool = Pool(workers, fleet, probe_s=probe_s)  # pyright: ignore[reportArgumentType] - nothing is posted
+        async with pool.watched():
+            await scenario(pool)
+
+    with structlog.testing.capture_logs() as logged:
+        asyncio.run(asyncio.wait_for(run(), 20))
+    return logged
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 - what is waited for tells nobody
+        await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LOAD_EVERY_S", 0.02)
+
+
+@pytest.mark.parametrize("page", ["metrics", "health", "v1/models"])
+def test_a_page_that_hangs_holds_up_no_other_worker(page: str) -> None:
+    fleet = Fleet()
+
+    async def scenario(_: Pool) -> None:
+        fleet.hanging = {f"http://w0/{page}"}
+        await until(lambda: fleet.fetched.count(f"http://w0/{page}") > 1)
+        fleet.fetched.clear()
+        await until(lambda: fleet.fetched.count(f"http://w1/{page}") >= 5)
+        assert fleet.fetched.count(f"http://w0/{page}") <= 1
+
+    watched(fleet, scenario)
+
+
+@pytest.mark.parametrize("page", ["metrics", "v1/models"])
+def test_an_answer_that_nobody_thought_of_is_logged_and_the_watch_goes_on(page: str) -> None:
+    fleet = Fleet()
+
+    async def scenario(pool: Pool) -> None:
+        fleet.broken = {f"http://w0/{page}"}
+        await until(lambda: fleet.fetched.count(f"http://w0/{page}") >= 3)
+        fleet.fetched.clear()
+        await until(lambda: fleet.fetched.count(f"http://w1/{page}") >= 3)
+        assert pool.workers[1].up
+
+    logged = watched(fleet, scenario)
+    assert "worker can't be asked" in {entry["event"] for entry in logged}
+
+
+def test_a_model_that_vanishes_is_logged_and_counted() -> None:
+    fleet = Fleet()
+
+    async def scenario(pool: Pool) -> None:
+        fleet.models = ["m"]
+        await until(lambda: not pool.knows("n"))
+        assert pool.workers[0].models_gone == 1
+        assert pool.knows("m")
+
+    (gone,) = (entry for entry in watched(fleet, scenario, count=1) if entry["event"] == "models gone")
+    assert (gone["worker"], gone["models"], gone["log_level"]) == ("w0", ["n"], "warning")
+
+
+def test_a_frozen_worker_is_told_of_once_however_often_and_for_whatever_reason_it_is_asked() -> None:
+    fleet = Fleet()
+
+    async def scenario(pool: Pool) -> None:
+        fleet.frozen = {"http://w0/health"}
+        pool.suspects.add(pool.workers[0])
+        await until(lambda: not pool.workers[0].up)
+        await pool.probe(pool.workers[0])
+
+    logged = watched(fleet, scenario, probe_s=60)
+    assert [entry["event"] for entry in logged if "down" in entry["event"]] == ["worker down"]
+
+
+def test_another_reason_for_being_down_is_told_apart() -> None:
+    fleet = Fleet()
+
+    async def scenario(pool: Pool) -> None:
+        pool.lost(pool.workers[0])
+        fleet.models = []
+        await pool.probe(pool.workers[0])
+
+    told = [(entry["event"], entry["reason"]) for entry in watched(fleet, scenario, probe_s=60) if "reason" in entry]
+    assert told == [("worker down", "no connection to the worker"), ("worker still down", "it serves no model")]
