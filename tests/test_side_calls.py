@@ -349,7 +349,7 @@ def test_a_call_of_a_worker_that_goes_out_of_service_before_the_first_token_is_m
             pool,
         ):
             asking = asyncio.create_task(calls.ask(INQUIRY))
-            while not frozen.seen:
+            while not frozen.seen:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.01)
             pool.lost(pool.workers[0])
             assert (await asking).worker == "w1"

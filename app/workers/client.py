@@ -17,10 +17,12 @@ from app.errors import (
     WorkerUnreachableError,
 )
 from app.workers.connection import Connector
+from app.workers.discovery.lookup import resolve as system_resolve
 from app.workers.refusal import describe_refusal
+from app.workers.resolver import Resolver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -59,10 +61,19 @@ class AioHttpClient:
 
     `idle_s` is the longest silence between two pieces of a response; there's no limit on the whole, which is the
     run's deadline to set. The number of connections is not limited here either: a request has at most as many as it
-    draws candidates, which `limits.max_candidates` bounds, and those of `app.side_calls.AT_ONCE`.
+    draws candidates, which `limits.max_candidates` bounds, and those of `app.side_calls.AT_ONCE`. `resolve` returns a
+    host name's addresses.
     """
 
-    def __init__(self, *, connect_s: float, idle_s: float, api_key: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        connect_s: float,
+        idle_s: float,
+        api_key: str | None = None,
+        resolve: Callable[[str], Sequence[str]] = system_resolve,
+    ) -> None:
+        self._resolve = resolve
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=idle_s)
         self._headers = {"Content-Type": "application/json"}
         if api_key:
@@ -71,7 +82,7 @@ class AioHttpClient:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=Connector(),
+            connector=Connector(Resolver(self._resolve)),
             timeout=self._timeout,
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),

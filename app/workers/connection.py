@@ -8,9 +8,13 @@ inside aiohttp, whose version is pinned; `tests/workers/test_connection.py` tell
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+
+if TYPE_CHECKING:
+    from app.workers.resolver import Resolver
 
 
 class Connection(ResponseHandler):
@@ -25,6 +29,6 @@ class Connection(ResponseHandler):
 class Connector(aiohttp.TCPConnector):
     """Opens such connections: as many as are asked for, to addresses that are looked up anew every minute."""
 
-    def __init__(self) -> None:
-        super().__init__(limit=0, ttl_dns_cache=60)  # pyright: ignore[reportUnknownMemberType] - aiohttp's own
+    def __init__(self, resolver: Resolver) -> None:
+        super().__init__(limit=0, ttl_dns_cache=60, resolver=resolver)  # pyright: ignore[reportUnknownMemberType] - aiohttp's own
         self._factory = partial(Connection, loop=self._loop)
