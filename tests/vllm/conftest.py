@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SETTINGS = {"timeouts": {"probe_s": 1.0}}
 CALM = {"hedges": {"share": 0.0, "burst": 0.0}, "health": {"strikes": 1_000}}
 """A machine that stands still for a while makes workers slow: their calls would be hedged, and prompts read twice."""
+PATIENCE_S = 300.0
+"""Seconds that an answer may take: a busy machine needs a minute for 8 times 256 tokens, and they may be drawn anew."""
+
 UNPOOLED = httpx2.Limits(max_keepalive_connections=0)
 """Tests idle for about as long as a gateway keeps a connection, which may then close under a request."""
 
@@ -54,6 +57,6 @@ def before(servers: tuple[Vllm, ...], **settings: object) -> Generator[Fleet]:
     given = {"workers": [server.url for server in servers], **SETTINGS, **settings}
     with (
         gateway(Settings.model_validate(given)) as url,
-        httpx2.Client(base_url=url, timeout=60, limits=UNPOOLED) as client,
+        httpx2.Client(base_url=url, timeout=PATIENCE_S, limits=UNPOOLED) as client,
     ):
         yield Fleet(servers=servers, url=url, client=client)

@@ -43,20 +43,20 @@ def test_work_ends_with_the_deadline(fleet: Fleet) -> None:
     fleet.settled()
 
 
-def test_the_deadline_cuts_the_last_wave_off_and_counts_it(fleet: Fleet) -> None:
+def test_the_deadline_cuts_the_last_wave_off_and_counts_it(calm_fleet: Fleet) -> None:
     strategy = {"type": "parallel", "n": 64, "wave": 2, "stop": "none", "budget": {"deadline_s": 12.0}}
-    assert cut_off(fleet, strategy, max_tokens=24, ignore_eos=True) == "deadline"
+    assert cut_off(calm_fleet, strategy, max_tokens=24, ignore_eos=True) == "deadline"
 
 
-def test_the_budget_cuts_off_what_is_under_way_and_counts_it(fleet: Fleet) -> None:
+def test_the_budget_cuts_off_what_is_under_way_and_counts_it(calm_fleet: Fleet) -> None:
     strategy = {"type": "parallel", "n": 8, "stop": "none", "budget": {"max_completion_tokens": 150}}
     unbounded = {name: value for name, value in SENTENCE.items() if name != "max_tokens"}
-    assert cut_off(fleet, strategy, **unbounded) == "budget"
+    assert cut_off(calm_fleet, strategy, **unbounded) == "budget"
 
 
-def test_a_decided_vote_cuts_the_rest_off_and_counts_it(fleet: Fleet) -> None:
+def test_a_decided_vote_cuts_the_rest_off_and_counts_it(calm_fleet: Fleet) -> None:
     strategy = {"type": "parallel", "n": 8, "stop": "decided", "answer": {"type": "regex", "pattern": "e"}}
-    assert cut_off(fleet, strategy, **SENTENCE) == "decided"
+    assert cut_off(calm_fleet, strategy, **SENTENCE) == "decided"
 
 
 def cut_off(fleet: Fleet, strategy: Json, **fields: object) -> str:

@@ -42,21 +42,21 @@ def assert_counted(fleet: Fleet, before: Counters, answer: Json, calls: int) -> 
 
 
 @strategies
-def test_the_usage_of_an_answer_is_what_the_workers_counted(fleet: Fleet, calls: int, strategy: Json) -> None:
-    before = fleet.settled()
-    answer = fleet.answer(strategy, max_tokens=16)
+def test_the_usage_of_an_answer_is_what_the_workers_counted(calm_fleet: Fleet, calls: int, strategy: Json) -> None:
+    before = calm_fleet.settled()
+    answer = calm_fleet.answer(strategy, max_tokens=16)
     assert answer["choices"][0]["finish_reason"] in {"stop", "length"}
-    assert_counted(fleet, before, answer, calls)
+    assert_counted(calm_fleet, before, answer, calls)
 
 
 @strategies
 def test_the_usage_of_a_stream_is_what_the_workers_counted_and_it_ends_once(
-    fleet: Fleet, calls: int, strategy: Json
+    calm_fleet: Fleet, calls: int, strategy: Json
 ) -> None:
-    before = fleet.settled()
-    events = fleet.stream(strategy, max_tokens=16)
+    before = calm_fleet.settled()
+    events = calm_fleet.stream(strategy, max_tokens=16)
     assert events.index("[DONE]") == len(events) - 1
-    assert_counted(fleet, before, account(events), calls)
+    assert_counted(calm_fleet, before, account(events), calls)
 
 
 def long_question(seed: int) -> list[Json]:
@@ -65,10 +65,10 @@ def long_question(seed: int) -> list[Json]:
     return [{"role": "user", "content": f"Say something of: {' '.join(words)}"}]
 
 
-def test_later_rounds_find_their_prefix_in_the_cache_of_the_worker_that_has_read_it(fleet: Fleet) -> None:
-    before = fleet.settled()
-    answer = fleet.answer(STRATEGIES["sequential-3"][1], messages=long_question(1), max_tokens=16)
-    spent = fleet.settled() - before
+def test_later_rounds_find_their_prefix_in_the_cache_of_the_worker_that_has_read_it(calm_fleet: Fleet) -> None:
+    before = calm_fleet.settled()
+    answer = calm_fleet.answer(STRATEGIES["sequential-3"][1], messages=long_question(1), max_tokens=16)
+    spent = calm_fleet.settled() - before
     assert len({candidate["worker"] for candidate in answer["quorum"]["candidates"]}) == 1
     assert spent.cached >= 2 * 2 * BLOCK
     assert answer["usage"]["prompt_tokens_details"]["cached_tokens"] == spent.cached
