@@ -42,7 +42,7 @@ from app.telemetry.together import Together
 from app.webhooks.allowed import AllowedHosts
 from app.webhooks.sender import AioHttpWebhooks
 from app.workers.balancing import POLICIES
-from app.workers.client import AioHttpClient
+from app.workers.client import HttpClient
 from app.workers.cpus import usable_cpus
 from app.workers.embedded import EmbeddedWorker
 from app.workers.pool import Pool
@@ -116,7 +116,7 @@ async def assemble(
     listed = listed_in(settings)
     sources = await stack.enter_async_context(sources_of(settings, listed))
     key = settings.worker_api_key.get_secret_value() if settings.worker_api_key else None
-    client = AioHttpClient(connect_s=timeouts.connect_s, idle_s=timeouts.idle_s, api_key=key)
+    client = HttpClient(connect_s=timeouts.connect_s, idle_s=timeouts.idle_s, api_key=key)
     await stack.enter_async_context(client)
     pool = Pool(
         embedded,

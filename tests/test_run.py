@@ -9,7 +9,7 @@ from app.purse import Purse
 from app.run import Run
 from app.stopwatch import Stopwatch
 from app.strategies.parallel import Parallel
-from app.workers.client import AioHttpClient
+from app.workers.client import HttpClient
 from app.workers.pool import Pool
 from app.workers.worker import Worker
 from tests.scripted.reply import Reply
@@ -34,7 +34,7 @@ async def as_it_is(candidate: Candidate, ask: Ask) -> Candidate:  # noqa: ARG001
     return candidate
 
 
-def started(pool: Pool, client: AioHttpClient, purse: Purse | None = None) -> Run:
+def started(pool: Pool, client: HttpClient, purse: Purse | None = None) -> Run:
     """Return a run of the job, to be entered."""
     return Run(
         JOB,
@@ -49,7 +49,7 @@ def started(pool: Pool, client: AioHttpClient, purse: Purse | None = None) -> Ru
 
 def test_what_was_reserved_for_cancelled_candidates_is_there_for_others() -> None:
     async def scenario() -> None:
-        async with Upstream(always(SLOW)) as upstream, AioHttpClient(connect_s=2.0, idle_s=5.0) as client:
+        async with Upstream(always(SLOW)) as upstream, HttpClient(connect_s=2.0, idle_s=5.0) as client:
             pool = Pool([Worker(id="w0", locate=lambda: upstream.url)], client, probe_s=60.0)
             purse = Purse(Budget(max_completion_tokens=1_000), price=None, candidate_tokens=400)
             async with pool.watched(), started(pool, client, purse) as run:
@@ -69,7 +69,7 @@ def test_chains_that_are_drawn_together_go_back_each_to_its_own_worker() -> None
         async with (
             Upstream(always(SHORT)) as one,
             Upstream(always(SHORT)) as other,
-            AioHttpClient(connect_s=2.0, idle_s=5.0) as client,
+            HttpClient(connect_s=2.0, idle_s=5.0) as client,
         ):
             workers = [  # each of which takes one of the first round
                 Worker(id="w0", locate=lambda: one.url, max_in_flight=1),

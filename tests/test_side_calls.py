@@ -16,7 +16,7 @@ from app.purse import Purse
 from app.side_calls import AT_ONCE, MAX_POSTED_BODY, SideCalls
 from app.stopwatch import Stopwatch
 from app.workers.balancing.least_outstanding import LeastOutstanding
-from app.workers.client import AioHttpClient
+from app.workers.client import HttpClient
 from app.workers.pool import Pool
 from app.workers.worker import Worker
 from tests.scripted.actions import ErrorInStream, Garbage, HalfBody, NoFinish, Silence, Stall, Status
@@ -50,7 +50,7 @@ async def calling(
     async with AsyncExitStack() as stack:
         for upstream in upstreams:
             await stack.enter_async_context(upstream)
-        client = await stack.enter_async_context(AioHttpClient(connect_s=2.0, idle_s=idle_s))
+        client = await stack.enter_async_context(HttpClient(connect_s=2.0, idle_s=idle_s))
         workers = [Worker(id=f"w{i}", locate=lambda one=one: one.url) for i, one in enumerate(upstreams)]
         pool = Pool(workers, client, probe_s=60.0, policy=LeastOutstanding())
         await stack.enter_async_context(pool.watched())

@@ -21,7 +21,7 @@ from app.sandbox.base import Limits
 from app.verifiers.base import VerifierTools
 from app.webhooks.allowed import AllowedHosts
 from app.webhooks.sender import AioHttpWebhooks
-from app.workers.client import AioHttpClient
+from app.workers.client import HttpClient
 from app.workers.pool import Pool
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ async def _as_it_is(candidate: Candidate) -> Candidate:
 
 def unwatched(*workers: Worker) -> Pool:
     """Return a pool of these workers that nobody keeps up to date."""
-    return Pool(workers, AioHttpClient(connect_s=1.0, idle_s=1.0), probe_s=60.0)
+    return Pool(workers, HttpClient(connect_s=1.0, idle_s=1.0), probe_s=60.0)
 
 
 @contextmanager

@@ -1,22 +1,13 @@
-"""The seam to the network: two methods, and the one place where aiohttp's errors become ours."""
+"""The seam to the network: two methods."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 from typing import TYPE_CHECKING, Protocol, Self
 
-import aiohttp
-
-from app.errors import (
-    WorkerCutError,
-    WorkerGarbageError,
-    WorkerStalledError,
-    WorkerStatusError,
-    WorkerUnreachableError,
-)
-from app.workers.connection import Connector
+from app.errors import CandidateError, WorkerCutError, WorkerStalledError
+from app.workers.connections import Connections, place_of
 from app.workers.discovery.lookup import resolve as system_resolve
 from app.workers.refusal import describe_refusal
 from app.workers.resolver import Resolver
@@ -26,12 +17,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
-    from app.errors import CandidateError
+    from app.workers.connection import Connection
+    from app.workers.connections import Server
 
 MAX_ERROR_BODY = 64 * 1024
 MAX_FETCH_BODY = 4 * 1024 * 1024
-LARGE_BODY = 1024 * 1024
-"""Bytes from which a body is sent in parts, so that it doesn't hold up the event loop."""
 
 END_GRACE_S = 0.1
 """Seconds that a response's end may take after all that is wanted of it has come; then its connection is given up."""
@@ -56,8 +46,8 @@ class Client(Protocol):
         ...
 
 
-class AioHttpClient:
-    """`Client` over one aiohttp session.
+class HttpClient:
+    """`Client` over HTTP/1.1.
 
     `idle_s` is the longest silence between two pieces of a response; there's no limit on the whole, which is the
     run's deadline to set. The number of connections is not limited here either: a request has at most as many as it
@@ -73,151 +63,98 @@ class AioHttpClient:
         api_key: str | None = None,
         resolve: Callable[[str], Sequence[str]] = system_resolve,
     ) -> None:
-        self._resolve = resolve
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=idle_s)
-        self._headers = {"Content-Type": "application/json"}
+        if api_key and not api_key.isprintable():
+            raise ValueError("the key for workers holds a character that no header may")
+        self._headers = b"Accept: */*\r\nContent-Type: application/json\r\n"
         if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
-        self._session: aiohttp.ClientSession | None = None
+            self._headers += b"Authorization: Bearer %b\r\n" % api_key.encode()
+        self._connections = Connections(connect_s=connect_s, idle_s=idle_s, resolver=Resolver(resolve))
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=Connector(Resolver(self._resolve)),
-            timeout=self._timeout,
-            headers=self._headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept-Encoding"),
-        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._opened().close()
+        await self._connections.close()
 
     def stream(self, url: str, body: bytes) -> Exchange:
         """POST `body`; a connection that the worker had closed in the meantime is replaced once."""
-        return Exchange(self._opened(), url, body)
+        return self._exchange(b"POST", url, body)
 
     async def fetch(self, url: str, *, timeout_s: float) -> bytes:
         """GET `url` within `timeout_s`."""
-        timeout = aiohttp.ClientTimeout(total=timeout_s)
         try:
-            async with self._opened().get(url, timeout=timeout, allow_redirects=False) as response:
-                body = await read_at_most(response, MAX_FETCH_BODY)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise translated(error) from error
-        if response.status != OK:
-            raise WorkerStatusError(f"answered with status {response.status}", worker_status=response.status)
-        return body
+            async with asyncio.timeout(timeout_s), self._exchange(b"GET", url) as pieces:
+                return await read_at_most(pieces, MAX_FETCH_BODY)
+        except TimeoutError as error:
+            raise WorkerStalledError(f"the worker took longer than {timeout_s:g} s") from error
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("the client is used outside its context")
-        return self._session
+    def _exchange(self, method: bytes, url: str, body: bytes = b"") -> Exchange:
+        place = place_of(url)
+        length = b"Content-Length: %d\r\n" % len(body) if body else b""
+        head = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n" % (method, place.path, place.host, self._headers, length)
+        return Exchange(self._connections, place.server, head + body)
 
 
 class Exchange:
-    """One streamed POST, as a context: gives the response's pieces, and ends the request when it is left early.
+    """One request and its response, as a context: gives the response's pieces, and ends the request when left early.
 
     Left without an error, it gives the response a moment to come to its end, so that its connection can serve again.
     Written out, not a generator: it is entered once a candidate, and a generator would cost it twice the time.
     """
 
-    __slots__ = ("_body", "_response", "_session", "_url")
+    __slots__ = ("_connection", "_connections", "_request", "_server")
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, body: bytes) -> None:
-        self._session = session
-        self._url = url
-        self._body = body
-        self._response: aiohttp.ClientResponse | None = None
+    def __init__(self, connections: Connections, server: Server, request: bytes) -> None:
+        self._connections = connections
+        self._server = server
+        self._request = request
 
     async def __aenter__(self) -> AsyncIterator[bytes]:
         try:
-            response = await self._post()
-        except aiohttp.ClientConnectorError as error:
-            raise translated(error) from error
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            response = await self._post_again()
-        except (aiohttp.ClientError, OSError) as error:
-            raise translated(error) from error
-        self._response = response
-        if response.status != OK:
+            status = await self._ask()
+        except WorkerCutError:  # servers close idle connections, and a kept one may be met at that very moment
+            status = await self._ask()
+        if status != OK:
             try:
-                raise describe_refusal(response.status, await read_at_most(response, MAX_ERROR_BODY))
+                raise describe_refusal(status, await read_at_most(self._connection, MAX_ERROR_BODY))
             finally:
-                response.close()
-        return Pieces(response)
+                self._connections.take_back(self._server, self._connection)
+        return self._connection
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        response = self._response
-        if response is None:
-            return
         try:
-            if kind is None and not response.content.at_eof():
-                await _end_of(response)
+            if kind is None and not self._connection.ended:
+                await _end_of(self._connection)
         finally:
-            response.close()  # does nothing where the response has come to its end
+            self._connections.take_back(self._server, self._connection)
 
-    async def _post(self) -> aiohttp.ClientResponse:
-        data = self._body if len(self._body) < LARGE_BODY else io.BytesIO(self._body)
-        return await self._session.post(self._url, data=data, allow_redirects=False)
-
-    async def _post_again(self) -> aiohttp.ClientResponse:
-        """Try once more: servers close idle connections, and a pooled one may be met at that very moment."""
+    async def _ask(self) -> int:
+        """Send the request on a connection and return the response's status."""
+        self._connection = await self._connections.take(self._server)
         try:
-            return await self._post()
-        except (aiohttp.ClientError, OSError) as error:
-            raise translated(error) from error
+            return await self._connection.ask(self._request)
+        except BaseException:
+            self._connection.close()
+            raise
 
 
-class Pieces:
-    """The body of a response as it arrives; unlike a generator, it can be left in the middle and needs no closing."""
-
-    __slots__ = ("_content",)
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._content = response.content
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            piece = await self._content.readany()
-        except (aiohttp.ClientError, OSError) as error:
-            raise translated(error) from error
-        if not piece:
-            raise StopAsyncIteration
-        return piece
-
-
-async def _end_of(response: aiohttp.ClientResponse) -> None:
+async def _end_of(connection: Connection) -> None:
     """Wait for the end of a response of which nothing more is wanted; whatever else happens to it doesn't matter."""
-    with contextlib.suppress(aiohttp.ClientError, OSError):
+    with contextlib.suppress(CandidateError, TimeoutError):
         async with asyncio.timeout(END_GRACE_S):
-            await response.content.readany()
+            async for _ in connection:
+                pass
 
 
-async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Return the first `limit` bytes of the body."""
+async def read_at_most(pieces: AsyncIterator[bytes], limit: int) -> bytes:
+    """Return the first `limit` bytes of a body."""
     body = bytearray()
-    async for piece in Pieces(response):
+    async for piece in pieces:
         body += piece
         if len(body) >= limit:
             break
     return bytes(body[:limit])
-
-
-def translated(error: Exception) -> CandidateError:
-    """Return our error for one of aiohttp's; the worker's address stays out of the message."""
-    if isinstance(error, (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.InvalidURL)):
-        return WorkerUnreachableError("no connection to the worker")
-    if isinstance(error, TimeoutError):
-        return WorkerStalledError("the worker sent nothing for longer than the idle time-out")
-    if isinstance(error, aiohttp.ClientResponseError):
-        return WorkerGarbageError("the worker's answer is not HTTP")
-    return WorkerCutError("the worker broke off before the end of its answer")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import ipaddress
 from typing import TYPE_CHECKING
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from app.workers.discovery.lookup import Lookup, UnansweredError
 from app.workers.discovery.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+FRESH_S = 60.0
+"""Seconds for which an answer is not asked for again."""
 
 PATIENCE_S = 5.0
 """Seconds to wait for the first answer on a name."""
@@ -25,19 +27,24 @@ class Name:
 
     def __init__(self, host: str, resolve: Callable[[str], Sequence[str]]) -> None:
         self.addresses: Sequence[str] = ()
-        self.standing = Standing(f"name:{host}")
+        self._standing = Standing(f"name:{host}")
         self._lookup = Lookup(host, resolve=resolve)
+        self._fresh_until = float("-inf")
 
     async def refresh(self) -> None:
-        """Ask for its addresses. Raises `OSError` where nobody tells and none are known."""
+        """Ask for its addresses if that was long ago. Raises `OSError` where nobody tells and none are known."""
+        now = asyncio.get_running_loop().time()
+        if now < self._fresh_until:
+            return
         try:
             self.addresses = await self._ask()
         except UnansweredError as error:
-            self.standing.failed(str(error))
+            self._standing.failed(str(error))
             if not self.addresses:
                 raise OSError(str(error)) from error
         else:
-            self.standing.answered()
+            self._standing.answered()
+        self._fresh_until = now + FRESH_S
 
     async def _ask(self) -> Sequence[str]:
         """Return its addresses. Raises `UnansweredError` where there is no answer, or none in it."""
@@ -47,29 +54,31 @@ class Name:
         return found
 
 
-class Resolver(AbstractResolver):
+class Resolver:
     """Looks names up with `resolve`; where that fails, hangs or knows none, what it last said of a name stands.
 
-    For aiohttp, which keeps an answer for some time: so a listed worker outlives an outage of DNS, however long.
+    So a listed worker outlives an outage of DNS, however long.
     """
 
     def __init__(self, resolve: Callable[[str], Sequence[str]]) -> None:
         self._resolve = resolve
         self._names: dict[str, Name] = {}
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return the addresses of `host`. Raises `OSError` where there never were any."""
-        name = self._names.setdefault(host, Name(host, self._resolve))
+    async def addresses(self, host: str) -> Sequence[str]:
+        """Return the addresses of `host`, which may be one itself. Raises `OSError` where there never were any."""
+        name = self._names.get(host)
+        if name is None:
+            if _is_address(host):
+                return (host,)
+            name = self._names[host] = Name(host, self._resolve)
         await name.refresh()
-        found = [(one, socket.AF_INET6 if ":" in one else socket.AF_INET) for one in name.addresses]
-        return [
-            ResolveResult(hostname=host, host=one, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
-            for one, kind in found
-            if family in {socket.AF_UNSPEC, kind}
-        ]
+        return name.addresses
 
-    async def close(self) -> None:
-        """Let go of what is known."""
-        self._names.clear()
+
+def _is_address(host: str) -> bool:
+    """Whether a host is given by its address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

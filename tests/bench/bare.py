@@ -1,7 +1,8 @@
 """The bare fan-out loop that the gateway is measured against.
 
-The same server stack and the same client as the gateway's, and only what no fan-out can do without: read the request,
-stream every call, parse its events, vote on equal texts, answer. `python -m tests.bench.bare --port P --worker URL`.
+The same server stack as the gateway's, aiohttp as the client, and only what no fan-out can do without: read the
+request, stream every call, parse its events, vote on equal texts, answer. `python -m tests.bench.bare --port P --worker
+URL`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import uvloop
 
 from app.workers.balancing import POLICIES
 from app.workers.balancing.base import Draw
-from app.workers.client import AioHttpClient
+from app.workers.client import HttpClient
 from app.workers.pool import Pool
 from app.workers.worker import ServedModel, Worker
 from tests.bench.bodies import asking
@@ -115,7 +115,7 @@ def decision(name: PolicyName) -> float:
     """Return the microseconds that one choice among `FLEET` workers takes by a policy."""
     served = {"m": ServedModel(id="m")}
     workers = [Worker(id=f"w{number}", locate=str, models=served, up=True) for number in range(FLEET)]
-    pool = Pool(workers, AioHttpClient(connect_s=1.0, idle_s=1.0), probe_s=60.0, policy=POLICIES[name]())
+    pool = Pool(workers, HttpClient(connect_s=1.0, idle_s=1.0), probe_s=60.0, policy=POLICIES[name]())
     draws = [Draw(tokens=512, prefix=number * 2_654_435_761 % 2**32) for number in range(256)]
     pool.pick("m", draws[0])
     decisions = DECISIONS if name != "least_outstanding" else DECISIONS // 100

@@ -8,7 +8,7 @@ import pytest
 
 from app.errors import CandidateError, WorkerCutError, WorkerUnreachableError
 from app.workers.call import Call
-from app.workers.client import AioHttpClient
+from app.workers.client import HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -57,7 +57,7 @@ def test_a_worker_that_holds_its_answer_open_after_done_is_not_waited_for() -> N
             writer.write(ANSWER)
 
         worker, call = Worker(answer), new_call()
-        async with worker.serving() as url, AioHttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
+        async with worker.serving() as url, HttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
             await call.run(client, url, b"{}")
             await worker.left.wait()
         assert call.ended == [0]
@@ -71,7 +71,7 @@ def test_a_connection_whose_answer_has_ended_serves_again() -> None:
             writer.write(ANSWER + END)
 
         worker = Worker(answer)
-        async with worker.serving() as url, AioHttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
+        async with worker.serving() as url, HttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
             for _ in range(3):
                 await new_call().run(client, url, b"{}")
         assert worker.connections == 1
@@ -89,7 +89,7 @@ def test_the_end_of_an_answer_may_come_a_moment_after_done() -> None:
             writer.write(END)
 
         worker = Worker(answer)
-        async with worker.serving() as url, AioHttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
+        async with worker.serving() as url, HttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
             for _ in range(2):
                 async with client.stream(url, b"{}") as pieces:
                     assert await anext(pieces) == EVENTS
@@ -107,7 +107,7 @@ def test_a_connection_that_breaks_after_done_harms_nothing() -> None:
             writer.close()
 
         worker, call = Worker(answer), new_call()
-        async with worker.serving() as url, AioHttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
+        async with worker.serving() as url, HttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
             await call.run(client, url, b"{}")
         assert call.ended == [0]
 
@@ -122,7 +122,7 @@ def test_the_key_goes_with_every_request() -> None:
         worker = Worker(answer)
         async with (
             worker.serving() as url,
-            AioHttpClient(connect_s=IDLE_S, idle_s=IDLE_S, api_key="k") as client,
+            HttpClient(connect_s=IDLE_S, idle_s=IDLE_S, api_key="k") as client,
         ):
             await new_call().run(client, url, b"{}")
         assert b"\r\nAuthorization: Bearer k\r\n" in worker.requests[0]
@@ -136,7 +136,7 @@ def test_a_worker_that_hangs_up_is_asked_once_more_and_no_more() -> None:
             writer.close()
 
         worker = Worker(answer)
-        async with worker.serving() as url, AioHttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
+        async with worker.serving() as url, HttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
             with pytest.raises(WorkerCutError):
                 await new_call().run(client, url, b"{}")
         assert len(worker.requests) == 2
@@ -152,7 +152,7 @@ def test_a_worker_that_is_not_there_is_unreachable() -> None:
         async with Worker(answer).serving() as gone:
             pass
         found: list[type[CandidateError]] = []
-        async with AioHttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
+        async with HttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
             for attempt in (new_call().run(client, gone, b"{}"), client.fetch(gone, timeout_s=IDLE_S)):
                 try:
                     await attempt

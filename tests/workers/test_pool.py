@@ -10,7 +10,7 @@ import pytest
 from app.errors import NoWorkerError, WorkerCutError, WorkerStalledError, WorkerStatusError
 from app.workers.balancing.base import Draw
 from app.workers.balancing.least_outstanding import LeastOutstanding
-from app.workers.client import AioHttpClient
+from app.workers.client import HttpClient
 from app.workers.health import HealthRules, Reason, State
 from app.workers.load import Load
 from app.workers.pool import Pool
@@ -82,7 +82,7 @@ def fleet(count: int, **rules: float) -> tuple[Pool, list[Worker]]:
         Worker(id=f"w{number}", locate=str, models=served, up=True, load=Load(outstanding=number))
         for number in range(count)
     ]
-    client = AioHttpClient(connect_s=1.0, idle_s=1.0)
+    client = HttpClient(connect_s=1.0, idle_s=1.0)
     return Pool(
         workers,
         client,
@@ -246,7 +246,7 @@ def test_a_draining_worker_gets_nothing_new_and_is_not_another() -> None:
 def test_an_alias_is_known_and_listed_under_its_own_name() -> None:
     served = {"m": ServedModel(id="m")}
     worker = Worker(id="w", locate=str, models=served, up=True)
-    client = AioHttpClient(connect_s=1.0, idle_s=1.0)
+    client = HttpClient(connect_s=1.0, idle_s=1.0)
     pool = Pool([worker], client, probe_s=60.0, aliases={"gpt": "m", "lost": "nothing"})
     assert (pool.resolve("gpt"), pool.resolve("m")) == ("m", "m")
     assert pool.knows("gpt")

@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import WorkerUnreachableError
 from app.workers import resolver
-from app.workers.client import AioHttpClient
+from app.workers.client import HttpClient
 from app.workers.resolver import Resolver
 from tests.scripted.upstream import Upstream
 
@@ -35,20 +35,34 @@ class Dns:
         return self.addresses
 
 
-async def hosts(resolver: Resolver, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[str]:
-    return [found["host"] for found in await resolver.resolve("vllm.example", 8000, family)]
+async def hosts(resolver: Resolver) -> list[str]:
+    return list(await resolver.addresses("vllm.example"))
 
 
-def test_addresses_are_those_of_the_family_that_is_asked_for_and_follow_changes() -> None:
+@pytest.mark.parametrize("host", ["10.0.0.1", "::1"])
+def test_an_address_is_asked_of_nobody(host: str) -> None:
+    assert asyncio.run(Resolver(Dns()).addresses(host)) == (host,)
+
+
+def test_an_answer_is_good_for_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         dns = Dns("10.0.0.1", "fd00::1")
         asked = Resolver(dns)
         assert await hosts(asked) == ["10.0.0.1", "fd00::1"]
-        assert await hosts(asked, socket.AF_INET6) == ["fd00::1"]
+        dns.addresses = ("10.0.0.2",)
+        assert await hosts(asked) == ["10.0.0.1", "fd00::1"]
+
+    asyncio.run(scenario())
+    monkeypatch.setattr(resolver, "FRESH_S", 0.0)
+
+    async def later() -> None:
+        dns = Dns("10.0.0.1")
+        asked = Resolver(dns)
+        await hosts(asked)
         dns.addresses = ("10.0.0.2",)
         assert await hosts(asked) == ["10.0.0.2"]
 
-    asyncio.run(scenario())
+    asyncio.run(later())
 
 
 @pytest.mark.parametrize("how", ["fails", "hangs", "knows none"])
@@ -56,6 +70,7 @@ def test_what_is_known_of_a_name_stands_while_dns_is_out_and_gives_way_afterward
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resolver, "REFRESH_S", 0.05)
+    monkeypatch.setattr(resolver, "FRESH_S", 0.0)
 
     async def scenario() -> None:
         dns = Dns("10.0.0.1")
@@ -81,16 +96,17 @@ def test_a_name_that_never_had_an_address_can_not_be_reached() -> None:
         dns = Dns()
         with pytest.raises(OSError, match="the name has no address"):
             await hosts(Resolver(dns))
-        async with AioHttpClient(connect_s=1.0, idle_s=1.0, resolve=dns) as client:
+        async with HttpClient(connect_s=1.0, idle_s=1.0, resolve=dns) as client:
             with pytest.raises(WorkerUnreachableError):
                 await client.fetch("http://vllm.example:8000/health", timeout_s=5.0)
 
     asyncio.run(scenario())
 
 
-def test_the_client_asks_for_names_here() -> None:
+def test_the_client_asks_for_names_here_and_takes_the_first_address_that_answers() -> None:
     async def scenario() -> None:
-        async with Upstream() as worker, AioHttpClient(connect_s=1.0, idle_s=1.0, resolve=Dns("127.0.0.1")) as client:
+        dns = Dns("127.0.0.2", "127.0.0.1")
+        async with Upstream() as worker, HttpClient(connect_s=1.0, idle_s=1.0, resolve=dns) as client:
             port = urlsplit(worker.url).port
             assert b"scripted" in await client.fetch(f"http://vllm.example:{port}/v1/models", timeout_s=5.0)
 
