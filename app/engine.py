@@ -19,7 +19,7 @@ from app.errors import BudgetTooSmallError
 from app.gathering import BUDGET, DEADLINE, Gathering
 from app.price import seconds_for
 from app.purse import NONE, Purse
-from app.requirements import check_calls, check_parts, models_of, rooms
+from app.requirements import check_calls, check_parts, has_needs, models_of, rooms
 from app.run import Run
 from app.sandbox.turns import Turns
 from app.shortfall import shortfall
@@ -81,6 +81,8 @@ class Engine:
 
     async def _check_parts(self, job: Job) -> None:
         """Make sure that what the strategy's parts need is there; within the time that the job has."""
+        if not has_needs(job.strategy):
+            return
         deadline, upstream = _in_seconds(_time_left(job)), Stopwatch()
         purse = Purse(job.strategy.budget, price=None, candidate_tokens=None)
         models = self._side_calls(job, deadline, purse, upstream, Stopwatch(upstream))
@@ -157,6 +159,8 @@ class Engine:
     @staticmethod
     async def _decide(job: Job, board: Board, run: Run, assessor: Assessor, deadline: float) -> Decision:
         """Return the aggregator's decision, made before the run is left, so that what it asks ends with the run."""
+        if not job.strategy.aggregator.asks:
+            return job.strategy.aggregator.decide(board.pool)
         tools = AggregatorTools(
             question=assessor.question,
             models=assessor.tools.models,

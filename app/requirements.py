@@ -14,7 +14,7 @@ from app.errors import (
     SandboxUnavailableError,
 )
 from app.price import Price
-from app.purse import Room
+from app.purse import NONE, Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +28,11 @@ FREE = Price()
 
 USUAL_CANDIDATE_TOKENS = 2_048
 """The length that a candidate is taken to have, in reckoning what it costs to judge, where nothing bounds it."""
+
+
+def has_needs(strategy: Strategy) -> bool:
+    """Whether the strategy's parts may need anything besides candidates, or cost anything."""
+    return bool(strategy.verifiers) or strategy.aggregator.asks
 
 
 async def check_parts(strategy: Strategy, tools: VerifierTools) -> None:
@@ -77,6 +82,8 @@ def expenses(job: Job, candidate_tokens: int) -> tuple[Sequence[Expense], Sequen
     The latter holds the judging of what the aggregator writes itself.
     """
     strategy, aggregator = job.strategy, job.strategy.aggregator
+    if not has_needs(strategy):
+        return (), ()
     prompt = job.prompt_tokens
 
     def judging(tokens: int) -> list[Expense]:
@@ -105,6 +112,8 @@ def rooms(job: Job, prices: Mapping[str, Price]) -> tuple[Room, Room]:
 
 
 def _room(job: Job, spent: Sequence[Expense], prices: Mapping[str, Price]) -> Room:
+    if not spent:
+        return NONE
     return Room(
         tokens=sum(expense.usage.completion for expense in spent),
         usd=sum(prices.get(expense.model or job.model, FREE).of(expense.usage) for expense in spent),

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.aggregators import AGGREGATORS
+from app.aggregators.base import Aggregator
 from app.aggregators.synthesis import Synthesis
 from app.aggregators.tournament import Tournament
 from app.budget import Budget
@@ -12,6 +14,7 @@ from app.errors import InvalidRequestError, InvalidStrategyError, ModelNotFoundE
 from app.estimate import worst_case
 from app.inquiry import times
 from app.job import Job
+from app.parts import type_name
 from app.price import Price
 from app.purse import Room
 from app.requirements import USUAL_CANDIDATE_TOKENS, check_calls, check_parts, expenses, rooms
@@ -55,6 +58,12 @@ def job(strategy: Strategy, max_tokens: int | None = 100) -> Job:
 
 def checked(strategy: Strategy) -> None:
     asyncio.run(check_parts(strategy, verifier_tools()))
+
+
+@pytest.mark.parametrize("part", AGGREGATORS, ids=type_name)
+def test_an_aggregator_that_has_needs_or_expenses_says_so(part: type[Aggregator]) -> None:
+    base = (Aggregator.check, Aggregator.expenses, Aggregator.choose)
+    assert part.asks == ((part.check, part.expenses, part.choose) != base)
 
 
 def test_parts_whose_models_are_there_are_fine() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import structlog
 from msgspec.structs import replace
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 class Asking(Voting):
     """Asks a model about the candidates that a vote would count; by itself, and wherever the model fails, it votes."""
+
+    asks: ClassVar[bool] = True
 
     model: str | None = Field(
         default=None, min_length=1, max_length=500, description="The model that is asked; by default the request's own."

@@ -46,6 +46,9 @@ class Aggregator(Part):
     needs_outputs: ClassVar[bool] = False
     """Whether it is meaningless without a verifier that runs programs on test inputs."""
 
+    asks: ClassVar[bool] = False
+    """Whether it asks models: only one that does needs `check`, `expenses` and `choose`."""
+
     considers_failed: ClassVar[bool] = False
     """Whether candidates that a verifier failed compete, too: for one that weighs the verdicts itself."""
 
@@ -92,7 +95,7 @@ class Aggregator(Part):
         return 0
 
     async def choose(self, pool: Sequence[Candidate], tools: AggregatorTools) -> Decision:  # noqa: ARG002 - some ask
-        """Return the decision over `pool`, which must not be empty, asking models where that takes any.
+        """Return the decision over `pool`, which must not be empty, by asking models if it `asks`, else by `decide`.
 
         Where they give no answer, something simpler decides, and the decision's `fallback` says so.
         """
