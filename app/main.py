@@ -17,6 +17,8 @@ from app.api.auth import AdminGate, Gatekeeper
 from app.api.failures import on_http_error, on_quorum_error, on_unexpected_error
 from app.api.front import FrontDoor
 from app.api.intake import Desk
+from app.api.roll_call import ANSWER_S, RollCall
+from app.api.roll_call import QUESTION as WORKERS
 from app.api.selection import Selector
 from app.api.service import Service
 from app.diversity.embedding import WordLlamaEmbedder
@@ -45,8 +47,10 @@ from app.workers.balancing import POLICIES
 from app.workers.client import HttpClient
 from app.workers.cpus import usable_cpus
 from app.workers.embedded import EmbeddedWorker
+from app.workers.notebook import PrivateNotebook
 from app.workers.pool import Pool
 from app.workers.retries import Allowance
+from app.workers.shared_notebook import SharedNotebook
 from app.workers.sharing import LoadSharing
 from app.workers.steward import Steward
 from app.workers.worker import Worker
@@ -132,6 +136,8 @@ async def assemble(
         hedges=Allowance(share=settings.hedges.share, burst=settings.hedges.burst),
     )
     await stack.enter_async_context(pool.watched())
+    steward = Steward(pool, SharedNotebook(place) if place else PrivateNotebook())
+    await stack.enter_async_context(steward.kept())
     offload = await stack.enter_async_context(Offload(preload=("math_verify", "app.verifiers")))
     offload.warm()
     embedder = await stack.enter_async_context(WordLlamaEmbedder())
@@ -142,8 +148,11 @@ async def assemble(
     channel = Channel(place) if place else None
     memory = MemoryRunStore(keep=settings.runs.keep, max_bytes=settings.runs.max_bytes)
     together = Together(metrics.expose, channel) if channel else None
+    roll_call = RollCall(pool, steward, Channel(place, answer_s=ANSWER_S) if place else None)
     if channel and together:
-        await stack.enter_async_context(channel.answering({METRICS: together.tell, RUN: memory.get}))
+        answers = {METRICS: together.tell, RUN: memory.get, WORKERS: roll_call.answer}
+        await stack.enter_async_context(channel.answering(answers))
+        await steward.catch_up()  # with what nobody could tell it until now
         stores = [SiblingRunStore(channel), *stores]
     engine = Engine(
         pool=pool,
@@ -166,8 +175,9 @@ async def assemble(
         metrics=metrics,
         pool=pool,
         reload=Reload(settings, listed=listed, pool=pool),
+        roll_call=roll_call,
         runs=LayeredRunStore(memory, *stores),
-        steward=Steward(pool),
+        steward=steward,
         together=together,
     )
 

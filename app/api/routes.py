@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.api import render
-from app.api.admin import state_of
 from app.api.answering import Answering, Ticket
 from app.api.disconnect import while_connected
 from app.api.service import service_of
 from app.api.stream import EventStream
+from app.api.worker_status import state_of
 from app.errors import DrainingError, InvalidRequestError, NotFoundError, NoWorkerError
 from app.estimate import worst_case
 from app.events import Nobody

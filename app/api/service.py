@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from app.api.auth import AdminGate, Gatekeeper
     from app.api.intake import Desk, Intake
+    from app.api.roll_call import RollCall
     from app.engine import Engine
     from app.events import Observer
     from app.job import Job
@@ -44,6 +45,7 @@ class Service:
     metrics: Metrics
     pool: Pool
     reload: Reload
+    roll_call: RollCall
     runs: RunStore
     steward: Steward
     together: Together | None = None

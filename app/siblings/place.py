@@ -14,7 +14,8 @@ class Place:
     """Number `index` of `count` processes, and the directory, open to their user alone, that they share.
 
     In it: `N.sock`, where process N answers its siblings; `N.metrics`, its counters as they were last told to anybody;
-    `ended.metrics`, the sum of those of processes that have ended; `embedded`, the address of the embedded worker.
+    `ended.metrics`, the sum of those of processes that have ended; `embedded`, the address of the embedded worker;
+    `wishes`, what operators want of the workers, and `wishes.lock`, for whoever changes that.
     """
 
     index: int
@@ -38,6 +39,16 @@ class Place:
     def ended(self) -> Path:
         """The counters of processes that have ended."""
         return self.directory / "ended.metrics"
+
+    @property
+    def wishes(self) -> Path:
+        """What operators want of the workers."""
+        return self.directory / "wishes"
+
+    @property
+    def wishes_lock(self) -> Path:
+        """What is locked by the process that changes it."""
+        return self.directory / "wishes.lock"
 
     def embedded_url(self) -> str:
         """Return where the embedded worker is now: read anew each time, as a restart may move it."""
