@@ -113,6 +113,7 @@ class Engine:
             account=job.account,
             priority=job.priority,
             deadline=_in_seconds(_time_left(job)),
+            measure=lambda: job.size,
         )
 
     async def _run(self, job: Job, seat: Seat, purse: Purse, observer: Observer) -> Outcome:

@@ -54,6 +54,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         seed = self.fields.get("seed")
         return seed if isinstance(seed, int) else None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the request, written as JSON."""
+        asked = msgspec.json.encode((self.messages, self.fields))
+        return len(asked) + len(self.strategy.model_dump_json(exclude_defaults=True).encode())
+
     @cached_property
     def prompt_tokens(self) -> int:
         """An upper guess at the tokens of the prompt that a first candidate is drawn with."""

@@ -80,6 +80,7 @@ class Admission(Section):
 
     max_in_flight: int | None = Field(default=None, ge=1)
     max_waiting: int = Field(default=1_024, ge=0)
+    max_waiting_bytes: int = Field(default=256 * MIB, ge=0)
     max_wait_s: float | None = Field(default=None, gt=0.0)
     no_worker_wait_s: float = Field(default=5.0, ge=0.0)
 

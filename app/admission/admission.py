@@ -56,7 +56,8 @@ class Admission:
       the one whose turn it is; units that come free are kept for it until it fits.
     - `max_in_flight` bounds all models' units together, None: the workers themselves do (`Whole`). Where that keeps
       the next one out, nobody else comes in, whatever the model.
-    - At most `max_waiting` wait for a model, each `max_wait_s` at most, None: until its deadline.
+    - At most `max_waiting` wait for a model, each `max_wait_s` at most, None: until its deadline. Those of all models
+      together take up `max_waiting_bytes` at most.
     - While no worker is left that serves a model, requests wait for it for `no_worker_wait_s`, as one may come back.
 
     Nothing here waits, or yields to other tasks, where there is room.
@@ -69,6 +70,7 @@ class Admission:
         *,
         max_in_flight: int | None = None,
         max_waiting: int = 1_024,
+        max_waiting_bytes: int = 256 * 1_024 * 1_024,
         max_wait_s: float | None = None,
         no_worker_wait_s: float = 5.0,
         clock: Callable[[], float] = perf_counter,
@@ -76,6 +78,8 @@ class Admission:
         self._workers = workers
         self._watcher = watcher
         self._max_waiting = max_waiting
+        self._max_waiting_bytes = max_waiting_bytes
+        self._waiting_bytes = 0
         self._max_wait_s = max_wait_s
         self._no_worker_wait_s = no_worker_wait_s
         self._clock = clock
@@ -87,9 +91,18 @@ class Admission:
         self._alarm: asyncio.TimerHandle | None = None
 
     def seat(
-        self, model: str, *, width: int, account: int = 0, priority: Priority = Priority.NORMAL, deadline: float
+        self,
+        model: str,
+        *,
+        width: int,
+        account: int = 0,
+        priority: Priority = Priority.NORMAL,
+        deadline: float,
+        measure: Callable[[], int] = int,
     ) -> Seat:
         """Return a seat for `width` candidates of `model`, to be entered; `deadline` is in the event loop's time.
+
+        `measure` is called where the request has to wait: for the bytes that it takes up meanwhile.
 
         Entering it raises `OverloadedError` where too many wait, or it has taken longer than it may;
         `DeadlineExceededError`; `NoWorkerError` where those that could serve went away; `StoppingError` where the
@@ -98,7 +111,7 @@ class Admission:
         gate = self._gates.get(model)
         if gate is None:
             gate = self._gates[model] = Gate[Seat](model, self._clock())
-        return Seat(self, gate, width=width, account=account, priority=priority, deadline=deadline)
+        return Seat(self, gate, width=width, account=account, priority=priority, deadline=deadline, measure=measure)
 
     async def enter(self, seat: Seat) -> None:
         """Return once the seat holds its units, at once where there is room."""
@@ -184,6 +197,12 @@ class Admission:
         gate = seat.gate
         if len(gate.line) >= self._max_waiting:
             raise self._overload(seat, f"{len(gate.line)} requests wait for model {gate.model!r}, as many as may", now)
+        seat.size = seat.measure()
+        if self._waiting_bytes + seat.size > self._max_waiting_bytes:
+            problem = (
+                f"the requests that wait take up {self._waiting_bytes} bytes, and there is no room for {seat.size}"
+            )
+            raise self._overload(seat, f"{problem} more", now)
 
     async def _turn_of(self, seat: Seat, turn: asyncio.Future[QuorumError | None]) -> None:
         """Wait for a seat's turn, as long as it may. Raises why it doesn't come."""
@@ -229,7 +248,7 @@ class Admission:
     def _let_in(self, seat: Seat, now: float) -> None:
         """Give a seat that waits its units; one that is just leaving gives them back by itself."""
         seat.gate.line.let_in(seat)
-        self._left(seat.gate)
+        self._left(seat)
         self._take(seat, now)
         _wake(seat, None)
 
@@ -246,16 +265,19 @@ class Admission:
 
     def _join(self, seat: Seat) -> None:
         seat.gate.line.join(seat)
+        self._waiting_bytes += seat.size
         self._crowded[seat.gate] = None
         self._watcher.queue_is(seat.gate.model, len(seat.gate.line))
         self._set_alarm()
 
     def _leave(self, seat: Seat) -> None:
         seat.gate.line.leave(seat)
-        self._left(seat.gate)
+        self._left(seat)
 
-    def _left(self, gate: Gate[Seat]) -> None:
+    def _left(self, seat: Seat) -> None:
         """Note that one less waits."""
+        gate = seat.gate
+        self._waiting_bytes -= seat.size
         if not len(gate.line):
             del self._crowded[gate]
         self._watcher.queue_is(gate.model, len(gate.line))

@@ -9,6 +9,7 @@ from app.admission.waiter import Waiter
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from app.admission.gate import Gate
     from app.admission.priority import Priority
@@ -31,18 +32,29 @@ class Seat(Waiter):
     """Holds the units of one request while the context lasts: `held` of them, all at first, after `waited_s` seconds.
 
     `deadline` is in the event loop's time. Entering raises what `app.admission.admission` says. `turn` is there while
-    the request waits, and then holds why it waited in vain, or None.
+    the request waits, and then holds why it waited in vain, or None. `size` is what the request takes up while it
+    waits, in bytes, which `measure` returns: it is 0 until then, as measuring takes time.
     """
 
-    __slots__ = ("_door", "deadline", "gate", "held", "turn", "waited_s")
+    __slots__ = ("_door", "deadline", "gate", "held", "measure", "size", "turn", "waited_s")
 
     def __init__(
-        self, door: Door, gate: Gate[Seat], *, width: int, account: int, priority: Priority, deadline: float
+        self,
+        door: Door,
+        gate: Gate[Seat],
+        *,
+        width: int,
+        account: int,
+        priority: Priority,
+        deadline: float,
+        measure: Callable[[], int],
     ) -> None:
         super().__init__(width=width, account=account, priority=priority, since=perf_counter())
         self._door = door
         self.gate = gate
         self.deadline = deadline
+        self.measure = measure
+        self.size = 0
         self.held = 0
         self.waited_s = 0.0
         self.turn: asyncio.Future[QuorumError | None] | None = None

@@ -47,7 +47,9 @@ class Notes:
 class Guest:
     """One request: where it stands is seen at its seat."""
 
-    def __init__(self, admission: Admission, model: str, width: int, account: int, priority: Priority) -> None:
+    def __init__(
+        self, admission: Admission, model: str, width: int, account: int, priority: Priority, size: int
+    ) -> None:
         self.width = width
         self.error: Exception | None = None
         self.left = asyncio.Event()
@@ -57,6 +59,7 @@ class Guest:
             account=account,
             priority=priority,
             deadline=asyncio.get_running_loop().time() + 60.0,
+            measure=lambda: size,
         )
 
     @property
@@ -93,10 +96,10 @@ class House:
         await self._group.__aexit__(None, None, None)
 
     async def come(
-        self, width: int = 1, account: int = 0, priority: Priority = Priority.NORMAL, model: str = "m"
+        self, width: int = 1, account: int = 0, priority: Priority = Priority.NORMAL, model: str = "m", size: int = 0
     ) -> Guest:
         """Let a guest come, as far as it gets by itself."""
-        guest = Guest(self.admission, model, width, account, priority)
+        guest = Guest(self.admission, model, width, account, priority, size)
         self.guests.append(guest)
         self._tasks[guest] = self._group.create_task(guest.visit())
         await settle()

@@ -197,6 +197,35 @@ def test_beyond_the_bound_nobody_waits_and_is_told_when_to_come_again() -> None:
     asyncio.run(scenario())
 
 
+def test_what_waits_for_all_models_together_is_bounded_in_bytes() -> None:
+    async def scenario() -> None:
+        async with House(Workers({"m": 1, "other": 1}), max_waiting_bytes=100) as house:
+            first, _ = await house.come(size=1_000), await house.come(model="other")
+            waiting = [await house.come(size=60), await house.come(model="other", size=40)]
+            for model in ("m", "other"):
+                error = (await house.come(model=model, size=1)).error
+                assert isinstance(error, OverloadedError)
+                assert error.retry_after_s
+            assert all(house.waits(guest) for guest in waiting)
+            assert house.notes.turned_away == 2
+            await house.go(first)
+            assert waiting[0].inside
+            assert house.waits(await house.come(size=60))
+            await house.cancel(waiting[1])
+            assert house.waits(await house.come(model="other", size=40))
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_need_not_wait_is_not_measured() -> None:
+    async def scenario() -> None:
+        house = House(Workers({"m": 1}), max_waiting_bytes=0)
+        async with house.admission.seat("m", width=1, deadline=0.0, measure=lambda: 1 // 0) as seat:
+            assert seat.held == 1
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(("second", "told"), [(0.001, 1), (1_000.0, 120)])
 def test_what_a_client_is_told_to_wait_is_within_reason(second: float, told: int) -> None:
     async def scenario() -> None:

@@ -144,6 +144,25 @@ def test_beyond_the_bound_requests_are_turned_away_with_a_time_to_come_again(
     assert metric(small, "quorum_rejected_total", model=MODEL) == before + 2
 
 
+def test_what_waits_may_take_up_only_so_many_bytes() -> None:
+    limits = {"max_in_flight_per_worker": 2}
+    with staged(timeouts=TIMEOUTS, limits=limits, admission={"max_waiting_bytes": 2_000}) as stage:
+        stage.play(always(SLOW))
+        large = "x" * 2_000
+        with fill(stage), send(stage, "single"):
+            wait_until_waiting(stage, 1)
+            for asked in (
+                {"messages": [{"role": "user", "content": large}]},
+                {"metadata": {"note": large}},
+                {"strategy": {"type": "parallel", "n": 1, "verifiers": [{"type": "exact", "answer": large}]}},
+            ):
+                response = stage.ask(**asked)
+                assert (response.status_code, response.json()["error"]["code"]) == (503, "overloaded")
+                assert 1 <= int(response.headers["Retry-After"]) <= 120
+            with send(stage, "single"):
+                wait_until_waiting(stage, 2)
+
+
 def test_a_deadline_that_passes_in_the_queue_is_a_504_that_says_so(small: Stage) -> None:
     with fill(small):
         response = small.ask({"type": "single", "budget": {"deadline_s": 0.3}})
