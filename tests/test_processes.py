@@ -161,6 +161,7 @@ def test_a_parent_that_is_killed_leaves_nobody_and_nothing(tmp_path: Path) -> No
     [
         (("--model", "nothing.gguf"), {}, "nothing.gguf"),
         (("--worker", "http://127.0.0.1:9"), BAD_PRESET, "preset wide"),
+        (("--worker", "http://127.0.0.1:9"), {"QUORUM_ADMISSION__MAX_IN_FLIGHT": "1"}, "raise it to 2, or have fewer"),
     ],
 )
 def test_what_cannot_start_ends_with_the_reason(

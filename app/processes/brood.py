@@ -14,7 +14,7 @@ from app.server import LAST_WORDS_S
 from app.telemetry.ended import keep_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from app.processes.child import Task
     from app.siblings.place import Place
@@ -36,11 +36,12 @@ log = structlog.stdlib.get_logger(__name__)
 class Brood:
     """A child for each of `tasks`, of which the first shows whether any can start.
 
-    Their requests have `grace_s` seconds once they are told to end.
+    `make` makes one, or raises OSError. Their requests have `grace_s` seconds once they are told to end.
     """
 
-    def __init__(self, tasks: Sequence[Task], *, grace_s: float) -> None:
+    def __init__(self, tasks: Sequence[Task], *, grace_s: float, make: Callable[[Task], Handle] = Handle) -> None:
         self._tasks = tasks
+        self._make = make
         self._grace_s = grace_s
         self._living: set[Handle] = set()
         self._ending = asyncio.Event()
@@ -50,7 +51,8 @@ class Brood:
     async def run(self) -> int:
         """Keep the children going until they are told to end, and have ended; return the exit status.
 
-        It is 0 unless the first could not start: why, it says itself, and the status is its own.
+        It is 0 unless the first could not start: why, it says itself, and the status is its own; or unless a process
+        could not be made for each, which the log tells.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -84,19 +86,32 @@ class Brood:
         """Start the first child and, once it serves, the others; return the exit status when all have ended."""
         if self._ending.is_set():
             return 0
-        first, *others = self._tasks
-        child = self._start(first)
-        if not await child.started():
-            status = await child.ended()
+        if (first := self._begin(self._tasks[:1])) is None:
+            return FAILED
+        if not await first[0].started():
+            status = await first[0].ended()
             return 0 if self._ending.is_set() else abs(status) or FAILED
+        if (others := self._begin(() if self._ending.is_set() else self._tasks[1:])) is None:
+            return FAILED
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep(first, child))
-            for task in others if not self._ending.is_set() else ():
-                group.create_task(self._keep(task, self._start(task)))
+            for task, child in zip(self._tasks, [*first, *others], strict=False):
+                group.create_task(self._keep(task, child))
         return 0
 
+    def _begin(self, tasks: Sequence[Task]) -> list[Handle] | None:
+        """Start a child for each task; None where no process can be made for one."""
+        children: list[Handle] = []
+        for task in tasks:
+            try:
+                children.append(self._start(task))
+            except OSError as error:
+                reason = f"process {task.place.index} can't be made: {error.strerror or error}"
+                log.error("start failed", reason=reason, processes=task.place.count)  # noqa: TRY400 - that says it
+                return None
+        return children
+
     def _start(self, task: Task) -> Handle:
-        child = Handle(task)
+        child = self._make(task)
         self._living.add(child)
         return child
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.errors import QuorumError
+from app.processes.shares import check_shares
 from app.server import Server, spare_collector
 from app.settings import ConfigurationError, load_settings
 from app.telemetry.logs import configure_logging
@@ -75,6 +76,7 @@ def serve(task: Task, report: Connection) -> None:
     try:
         read = partial(load_settings, task.file, task.flags)
         settings = read()
+        check_shares(settings, task.place.count)
         configure_logging(settings.log_level)
         structlog.contextvars.bind_contextvars(process=task.place.index)
         server = Member(

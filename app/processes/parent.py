@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from app.hangup import take_hangups
 from app.processes.brood import Brood
 from app.processes.child import Task
+from app.processes.shares import check_shares
 from app.server import announce, bind
 from app.siblings.place import Place, embedded_file, read, replace
 from app.workers.embedded import EmbeddedWorker
@@ -30,8 +31,10 @@ def serve_with_children(settings: Settings, file: Path | None, flags: Mapping[st
     """Serve by `settings.processes` children until SIGINT or SIGTERM; return the exit status.
 
     A child reads the settings by itself, from `file` and `flags`, so that one that is started later has them as they
-    are then. Raises OSError where the address is taken, and `EmbeddedWorkerError`.
+    are then. Raises `ConfigurationError` where they can't be shared out, OSError where the address is taken, and
+    `EmbeddedWorkerError`.
     """
+    check_shares(settings, settings.processes)
     with bind(settings.host, settings.port) as listener, shared_directory() as directory:
         announce(listener)
         return asyncio.run(_serve(settings, listener, directory, (file, flags)))
