@@ -14,13 +14,15 @@ from app.api.body import read_body
 from app.api.problems import invalid
 from app.api.schemas import read_json
 from app.api.service import service_of
-from app.errors import StoppingError
+from app.errors import InvalidRequestError, StoppingError
 from app.settings import WorkerEntry
+from app.workers.discovery.base import MAX_URL_CHARS
 from app.workers.steward import unknown
 
 if TYPE_CHECKING:
     from app.api.roll_call import Roll
     from app.api.worker_status import WorkerStatus
+    from app.workers.discovery.base import Announced
     from app.workers.worker import Worker
 
 MAX_BODY_BYTES = 64 * 1024
@@ -49,8 +51,8 @@ async def list_workers(request: Request) -> Response:
 @admin.post("")
 async def add_worker(request: Request) -> Response:
     """Add a worker. Raises `InvalidRequestError`, `ConflictError` and `UnavailableError`."""
-    entry = _read(read_json(await read_body(request, MAX_BODY_BYTES)))
-    return await _changed(request, await service_of(request).steward.add(entry.announced), status=201)
+    announced = _read(read_json(await read_body(request, MAX_BODY_BYTES)))
+    return await _changed(request, await service_of(request).steward.add(announced), status=201)
 
 
 @admin.get("/{name:path}")
@@ -80,12 +82,15 @@ async def remove_worker(request: Request, name: str) -> Response:
     return await _changed(request, await service_of(request).steward.remove(name))
 
 
-def _read(body: dict[str, object]) -> WorkerEntry:
+def _read(body: dict[str, object]) -> Announced:
     """Return the worker that a body describes. Raises `InvalidRequestError`."""
     try:
-        return WorkerEntry.model_validate(body)
+        announced = WorkerEntry.model_validate(body).announced
     except ValidationError as error:
         raise invalid(error, body) from error
+    if len(announced.url) > MAX_URL_CHARS:
+        raise InvalidRequestError(f"an address of a worker has at most {MAX_URL_CHARS} characters", param="url")
+    return announced
 
 
 async def _changed(request: Request, worker: Worker, *, status: int = 200) -> Response:

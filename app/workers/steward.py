@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
 
 from app.errors import ConflictError, NotFoundError, UnavailableError
+from app.workers.discovery.base import NAME_PATTERN
 from app.workers.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -83,8 +86,11 @@ class Steward:
         async with self._changing():
             self._check(announced)
             known = self._pool.roster.at(announced.url)
-            wishes = self._wishes.adding(announced)
-            self._write(wishes if known and not known.dismissed else wishes.resuming(announced.url))
+            if known and not known.dismissed:
+                self._write(self._wishes.adding(announced))
+            else:
+                named = _named(announced, known)
+                self._write(self._wishes.adding(named).resuming(named.url))
         worker = self._pool.roster.at(announced.url)
         assert worker is not None, "a worker whose name is free is taken in"  # noqa: S101 - what `_check` has made sure
         log.info("worker added", worker=worker.id, url=worker.url)
@@ -169,6 +175,7 @@ class Steward:
     def _apply(self) -> None:
         """Have the pool do as is wished, whoever it has by now."""
         self._unasked.update(self._pool.roster.take(ADMIN, self._wishes.added))
+        self._rename()
         for worker in self._pool.workers:
             drained = self._mark(worker) in self._wishes.drained
             if worker.draining != drained:
@@ -177,6 +184,14 @@ class Steward:
                     "worker drains" if drained else "worker resumes", worker=worker.id, reason="an operator's word"
                 )
         self._pool.reindex()
+
+    def _rename(self) -> None:
+        """Call workers by the names that they were added by, also one that was removed and is still busy here."""
+        roster = self._pool.roster
+        for announced in self._wishes.added:
+            worker = roster.at(announced.url)
+            if worker and announced.name and announced.name != worker.id and not roster.called(announced.name):
+                worker.id = announced.name
 
     def _mark(self, worker: Worker) -> str:
         own = not worker.dismissed and not self._pool.roster.sources(worker)
@@ -204,6 +219,12 @@ class Steward:
             async with self._notebook.held():
                 if self._notebook.read().version < self._wishes.version:
                     self._notebook.write(self._wishes)
+
+
+def _named(announced: Announced, leaving: Worker | None) -> Announced:
+    """Return a worker with the name that it gets here, where it can be written down, for it to have everywhere."""
+    name = leaving.id if leaving else announced.name or urlsplit(announced.url).netloc
+    return msgspec.structs.replace(announced, name=name) if re.fullmatch(NAME_PATTERN, name) else announced
 
 
 def unknown(name: str) -> NotFoundError:

@@ -107,6 +107,7 @@ def test_an_unreachable_worker_is_added_and_said_to_be_so(stage: Stage) -> None:
         ({"url": "not an address"}, "url"),
         ({"url": "ftp://127.0.0.1"}, "url"),
         ({"url": "http://me:secret@127.0.0.1:9"}, "url"),
+        ({"url": f"{NOWHERE}/{'a' * 2_048}"}, "url"),
         ({"url": NOWHERE, "name": "two words"}, "name"),
         ({"url": NOWHERE, "limit": 0}, "limit"),
         ({"url": NOWHERE, "labels": {"zone": ""}}, "labels"),

@@ -127,6 +127,24 @@ def test_what_a_sibling_has_added_is_taken_and_removed_as_if_it_were_ones_own(tm
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("name", "called"), [("c", "c"), (None, "a:1")])
+def test_a_worker_that_is_removed_and_added_anew_has_one_name_also_where_it_is_still_busy(
+    name: str | None, called: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        one, two = processes(tmp_path)
+        await one.steward.add(A)
+        await two.steward.catch_up()
+        two.pool.workers[0].load.begin(1, 10)
+        await one.steward.remove("a")
+        one.pool.roster.forget_drained()
+        await one.steward.add(Announced(url=A.url, name=name))
+        await two.steward.catch_up()
+        assert one.names == two.names == {called}
+
+    asyncio.run(scenario())
+
+
 def test_a_process_catches_up_by_itself_and_at_its_start(tmp_path: Path) -> None:
     async def scenario() -> None:
         one, two = processes(tmp_path)
