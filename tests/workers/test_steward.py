@@ -189,13 +189,23 @@ def test_a_change_that_gets_no_turn_or_can_not_be_written_down_is_refused_and_ch
             fcntl.flock(lock, fcntl.LOCK_EX)
             with pytest.raises(UnavailableError, match="try again"):
                 await one.steward.add(A)
-        (tmp_path / "wishes.new").mkdir()
-        with pytest.raises(UnavailableError, match="nothing was changed"):
-            await one.steward.add(A)
-        (tmp_path / "wishes.new").rmdir()
+        for blocked in ("wishes.new", "wishes"):
+            (tmp_path / blocked).mkdir()
+            with pytest.raises(UnavailableError, match="nothing was changed"):
+                await one.steward.add(A)
+            (tmp_path / blocked).rmdir()
         assert one.names == set()
         await one.steward.add(A)
         assert one.names == {"a"}
+
+    asyncio.run(scenario())
+
+
+def test_a_server_whose_directory_is_gone_says_that_nothing_can_be_changed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        one, _ = processes(tmp_path / "gone")
+        with pytest.raises(UnavailableError, match="No such file"):
+            await one.steward.add(A)
 
     asyncio.run(scenario())
 
