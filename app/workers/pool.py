@@ -229,7 +229,12 @@ class Pool:
             if worker.serves:
                 for name in worker.models:
                     serving.setdefault(name, []).append(worker)
-        self._serving = {name: tuple(workers) for name, workers in serving.items()}
+        self._serving = {name: self._same(name, tuple(workers)) for name, workers in serving.items()}
         self._capacity = {name: sum(worker.limit for worker in workers) for name, workers in serving.items()}
         self._capacity[None] = sum(worker.limit for worker in self.workers if worker.serves)
         self._trials = [worker for worker in self.workers if worker.health.state is State.ON_TRIAL]
+
+    def _same(self, model: str, workers: tuple[Worker, ...]) -> tuple[Worker, ...]:
+        """Return the tuple that policies know already, where it holds the same workers."""
+        known = self._serving.get(model)
+        return known if known == workers else workers

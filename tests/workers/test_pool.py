@@ -18,7 +18,7 @@ from app.workers.traits import LLAMA_CPP
 from app.workers.worker import ServedModel, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 
     from app.errors import CandidateError
 
@@ -241,6 +241,22 @@ def test_a_draining_worker_gets_nothing_new_and_is_not_another() -> None:
     pool.reindex()
     assert pool.pick("m") is second
     assert pool.another("m", avoid=(second,)) is None
+
+
+def test_policies_are_given_the_same_tuple_for_as_long_as_the_same_workers_serve() -> None:
+    given: list[Sequence[Worker]] = []
+
+    class Noting(LeastOutstanding):
+        def choose(self, workers: Sequence[Worker], draw: Draw, avoid: Collection[Worker] = ()) -> Worker | None:
+            given.append(workers)
+            return super().choose(workers, draw, avoid)
+
+    worker = Worker(id="w", locate=str, models={"m": ServedModel(id="m")}, up=True)
+    pool = Pool([worker], HttpClient(connect_s=1.0, idle_s=1.0), probe_s=60.0, policy=Noting())
+    for _ in range(2):
+        pool.reindex()
+        pool.pick("m")
+    assert given[0] is given[1]
 
 
 def test_an_alias_is_known_and_listed_under_its_own_name() -> None:
