@@ -25,7 +25,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int = 512
     temperature: float = 0.0
     becomes_candidate: bool = False
-    fields: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
+    fields: Mapping[str, object] = {}
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

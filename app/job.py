@@ -35,7 +35,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     arrived: float
     deadline_s: float
     answers: int = 1
-    fields: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
+    fields: Mapping[str, object] = {}
     live: bool = False
     account: int = 0
     priority: Priority = Priority.NORMAL

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from app.price import Price
 
 
+NO_TOKENS = dict.fromkeys(Fate, 0)  # to walk through an enum takes longer than to copy this
+
+
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What a run cost. `usd` is None where the model has no configured price.
 
@@ -31,7 +34,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     completion_by_fate: Mapping[Fate, int]
     saved_estimate: int
     calls: int
-    beside: Mapping[str, Usage] = msgspec.field(default_factory=dict[str, Usage])
+    beside: Mapping[str, Usage] = {}
     wasted: Sequence[Waste] = ()
 
 
@@ -59,13 +62,13 @@ def account(
         name = candidate.model or model
         spent[name] = spent.get(name, Usage()) + candidate.usage
     spent[model] = sum((waste.usage for waste in wasted), spent[model])
-    by_fate = dict.fromkeys(Fate, 0)
+    by_fate = dict(NO_TOKENS)
     for waste in wasted:
         by_fate[waste.fate] += waste.usage.completion
     for candidate in candidates:
         by_fate[candidate.fate or Fate.FAILED] += candidate.usage.completion
     by_fate[Fate.VERIFIER] += sum(usage.completion for usage in beside.values())
-    seconds = {name: _busy_s(name, candidates, side_calls) for name in spent}
+    seconds = {name: _busy_s(name, candidates, side_calls) for name in spent if name != model}
     return Cost(
         usd=_usd(spent, {**seconds, model: busy_s}, prices),
         usage=sum(spent.values(), Usage()),

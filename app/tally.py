@@ -21,8 +21,8 @@ class Tally(msgspec.Struct):
     earliest candidate was asked for first (lowest index): a rule that no timing of the workers can sway.
     """
 
-    votes: dict[int, Weight] = msgspec.field(default_factory=dict[int, Weight])
-    earliest: dict[int, int] = msgspec.field(default_factory=dict[int, int])
+    votes: dict[int, Weight] = {}
+    earliest: dict[int, int] = {}
 
     def add(self, cluster: int, index: int, weight: Weight) -> None:
         """Count the vote of candidate `index` for `cluster`; a weight of 0 is no vote."""

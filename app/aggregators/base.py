@@ -32,7 +32,7 @@ class AggregatorTools(msgspec.Struct, frozen=True, kw_only=True):
     next_index: int
     next_round: int
     seed: int
-    fields: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
+    fields: Mapping[str, object] = {}
 
 
 class Aggregator(Part):

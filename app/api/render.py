@@ -206,7 +206,7 @@ def _cost(outcome: Outcome) -> Json:
             "prompt": cost.usage.prompt,
             "prompt_cached": cost.usage.cached,
             "completion": cost.usage.completion,
-            "by_fate": {fate.value: tokens for fate, tokens in cost.completion_by_fate.items()},
+            "by_fate": cost.completion_by_fate,
         },
         "saved_completion_tokens_estimate": cost.saved_estimate,
         "calls": cost.calls,

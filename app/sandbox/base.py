@@ -39,7 +39,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     command: Sequence[str]
-    files: Mapping[str, bytes] = msgspec.field(default_factory=dict[str, bytes])
+    files: Mapping[str, bytes] = {}
     stdin: bytes = b""
     limits: Limits = Limits()
 

@@ -18,7 +18,7 @@ class PartialCall(msgspec.Struct):
 
     id: str = ""
     name: str = ""
-    arguments: list[str] = msgspec.field(default_factory=list[str])
+    arguments: list[str] = []
 
 
 class Completion(msgspec.Struct):
@@ -27,10 +27,12 @@ class Completion(msgspec.Struct):
     `chunks` counts those that bear tokens and stands in for the token count until the worker has told it.
     """
 
-    content: list[str] = msgspec.field(default_factory=list[str])
-    reasoning: list[str] = msgspec.field(default_factory=list[str])
-    calls: dict[int, PartialCall] = msgspec.field(default_factory=dict[int, PartialCall])
-    logprobs: list[msgspec.Raw] = msgspec.field(default_factory=list["msgspec.Raw"])
+    # Each struct gets a list of its own from msgspec. A factory `list[str]` would raise and swallow an error each time.
+
+    content: list[str] = []
+    reasoning: list[str] = []
+    calls: dict[int, PartialCall] = {}
+    logprobs: list[msgspec.Raw] = []
     chunks: int = 0
     finish_reason: str | None = None
     usage: Usage | None = None
