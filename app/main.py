@@ -49,7 +49,7 @@ from app.workers.cpus import usable_cpus
 from app.workers.embedded import EmbeddedWorker
 from app.workers.notebook import PrivateNotebook
 from app.workers.pool import Pool
-from app.workers.retries import Allowance
+from app.workers.retries import RETRIES_A_S, Allowance
 from app.workers.shared_notebook import SharedNotebook
 from app.workers.sharing import LoadSharing
 from app.workers.steward import Steward
@@ -67,9 +67,6 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from app.siblings.place import Place
     from app.store.base import RunStore
-
-RETRIES_A_S = 1.0
-"""Retries a second beside the share of all calls, so that a quiet server may retry, too."""
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self, cast
 
 from pydantic import (
+    AfterValidator,
     AnyHttpUrl,
     BaseModel,
     ConfigDict,
@@ -40,6 +41,7 @@ from app.workers.discovery.address import address
 from app.workers.discovery.base import MAX_LABELS, NAME_PATTERN, Announced, check_labels
 from app.workers.discovery.keys import DEFAULT_PREFIX, PREFIX_PATTERN
 from app.workers.health import HealthRules
+from app.workers.retries import HEDGE_BURST, HEDGE_SHARE, RETRY_BURST, RETRY_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,9 +49,25 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE = "QUORUM_CONFIG"
 DEFAULT_CONFIG = "quorum.toml"
 MIB = 1024 * 1024
+RULES = HealthRules()
 
-Keys = Annotated[tuple[Annotated[SecretStr, Field(min_length=1)], ...], NoDecode]
+
+def sendable(key: SecretStr) -> SecretStr:
+    """Return a key; raises ValueError, which doesn't repeat it, where no header can hold it as it is."""
+    text = key.get_secret_value()
+    if not text.isprintable():
+        raise ValueError("the key holds a line break or another character that can't be sent: write the key alone")
+    if text != text.strip():
+        raise ValueError("the key begins or ends with a space: write the key alone")
+    return key
+
+
+Key = Annotated[SecretStr, AfterValidator(sendable)]
+Keys = Annotated[tuple[Annotated[Key, Field(min_length=1)], ...], NoDecode]
 """Bearer tokens; the environment separates them by commas."""
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Burst = Annotated[float, Field(ge=0.0)]
 
 
 class ConfigurationError(Exception):
@@ -145,22 +163,38 @@ class Discovery(Section):
 class Health(Section):
     """When a worker is taken out of service, and how it comes back; `app.workers.health` has the rules."""
 
-    strikes: int = Field(default=5, ge=1)
-    backoff_s: float = Field(default=5.0, gt=0.0)
-    max_backoff_s: float = Field(default=300.0, gt=0.0)
-    slow_start_s: float = Field(default=15.0, ge=0.0)
-    max_ejected: float = Field(default=0.5, ge=0.0, le=1.0)
+    strikes: int = Field(default=RULES.strikes, ge=1)
+    backoff_s: float = Field(default=RULES.backoff_s, gt=0.0)
+    max_backoff_s: float = Field(default=RULES.max_backoff_s, gt=0.0)
+    slow_start_s: float = Field(default=RULES.slow_start_s, ge=0.0)
+    max_ejected: Share = RULES.max_ejected
+
+    @model_validator(mode="after")
+    def _growing(self) -> Self:
+        if self.max_backoff_s < self.backoff_s:
+            raise ValueError(
+                f"the longest ejection, max_backoff_s = {self.max_backoff_s:g}, is shorter than the first, backoff_s = "
+                f"{self.backoff_s:g}: raise max_backoff_s, or lower backoff_s"
+            )
+        return self
 
     def rules(self) -> HealthRules:
         """Return them as the pool takes them."""
         return HealthRules(**self.model_dump())
 
 
-class Repeats(Section):
-    """How many calls may be made a second time: this `share` of all calls, and at most `burst` at once."""
+class Retries(Section):
+    """How many calls that failed may be made anew: this `share` of all calls, and at most `burst` at once."""
 
-    share: float = Field(ge=0.0, le=1.0)
-    burst: float = Field(ge=0.0)
+    share: Share = RETRY_SHARE
+    burst: Burst = RETRY_BURST
+
+
+class Hedges(Section):
+    """How many calls may be made a second time beside the first: as with `Retries`."""
+
+    share: Share = HEDGE_SHARE
+    burst: Burst = HEDGE_BURST
 
 
 class Embedded(Section):
@@ -243,7 +277,7 @@ class Settings(BaseSettings):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
     workers: Annotated[tuple[WorkerEntry, ...], NoDecode] = ()
-    worker_api_key: SecretStr | None = None
+    worker_api_key: Key | None = None
     discovery: Discovery = Discovery()
     aliases: dict[Annotated[str, Field(min_length=1)], Annotated[str, Field(min_length=1)]] = {}
     redis_url: SecretStr | None = None
@@ -252,8 +286,8 @@ class Settings(BaseSettings):
 
     balancing: PolicyName = "two_choices"
     health: Health = Health()
-    retries: Repeats = Repeats(share=0.2, burst=100)
-    hedges: Repeats = Repeats(share=0.05, burst=20)
+    retries: Retries = Retries()
+    hedges: Hedges = Hedges()
 
     default_strategy: str | dict[str, object] = "single"
     presets: dict[str, str | dict[str, object]] = {}
@@ -286,6 +320,9 @@ class Settings(BaseSettings):
         names = [worker.name for worker in workers if worker.name is not None]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"two workers are called {twice[0]!r}")
+        urls = [worker.announced.url for worker in workers]
+        if twice := [url for url in urls if urls.count(url) > 1]:
+            raise ValueError(f"{twice[0]} is listed twice: list each worker once")
         return workers
 
     @field_validator("redis_url")

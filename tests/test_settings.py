@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from app.loopback import is_loopback
 from app.settings import CONFIG_VARIABLE, ConfigurationError, Settings, load_settings
 from app.workers.discovery.base import Announced
+from app.workers.health import HealthRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,3 +185,52 @@ def test_webhooks_hosts_are_read_from_the_environment(monkeypatch: pytest.Monkey
 def test_webhooks_that_are_not_safe_stop_the_start(webhooks: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         load_settings(None, {"webhooks": webhooks})
+
+
+def test_the_share_or_the_burst_of_repeats_may_be_set_alone(configure: Configure) -> None:
+    configure("[retries]\nshare = 0.1\n[hedges]\nburst = 0\n")
+    settings, usual = load_settings(None, {}), Settings.model_construct()
+    assert (settings.retries.share, settings.retries.burst) == (0.1, usual.retries.burst)
+    assert (settings.hedges.share, settings.hedges.burst) == (usual.hedges.share, 0.0)
+    assert usual.retries.burst != usual.hedges.burst
+
+
+def test_a_pool_is_made_with_the_same_rules_as_the_settings_have() -> None:
+    assert Settings.model_construct().health.rules() == HealthRules()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"worker_api_key": "hidden\n"},
+        {"worker_api_key": "hid\x00den"},
+        {"worker_api_key": " hidden"},
+        {"worker_api_key": "hid\udc80den"},
+        {"api_keys": ["good", "hidden\r\nX-Other: 1"]},
+        {"admin_keys": ["hidden\t"]},
+    ],
+)
+def test_a_key_that_no_header_can_hold_is_refused_and_not_repeated(keys: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match="write the key alone") as caught:
+        load_settings(None, keys)
+    assert next(iter(keys)) in str(caught.value)
+    assert "hid" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'workers = ["http://a:1", "http://b:1", "http://a:1"]\n',
+        'workers = ["http://A:1/v1/", {url = "http://a:1", name = "other"}]\n',
+    ],
+)
+def test_a_worker_that_is_listed_twice_is_named(configure: Configure, text: str) -> None:
+    configure(text)
+    with pytest.raises(ConfigurationError, match="http://a:1 is listed twice"):
+        load_settings(None, {})
+
+
+def test_a_longest_ejection_that_is_shorter_than_the_first_is_refused(configure: Configure) -> None:
+    configure("[health]\nbackoff_s = 400\n")
+    with pytest.raises(ConfigurationError, match=r"max_backoff_s = 300, .* backoff_s = 400: raise max_backoff_s"):
+        load_settings(None, {})

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+RETRY_SHARE, RETRY_BURST = 0.2, 100.0
+"""Calls that failed and may be made anew, where nothing else is said: this share of all calls, so many at once."""
+
+RETRIES_A_S = 1.0
+"""Retries a second beside the share of all calls, so that a quiet server may retry, too."""
+
+HEDGE_SHARE, HEDGE_BURST = 0.05, 20.0
+"""The same of calls that are made a second time because the first is far behind."""
+
 
 class Allowance:
     """Lets a `share` of all calls be repeated, and `per_s` a second beside, up to `burst` at once.
