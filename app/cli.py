@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import QuorumError
 from app.hangup import hold_hangups
-from app.settings import DEFAULT_CONFIG, ConfigurationError, load_settings
+from app.settings import DEFAULT_CONFIG, ConfigurationError, configured_file, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except OSError as error:
-        print(f"quorum: {error.strerror or error}", file=sys.stderr)
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"quorum: {place}{error.strerror or error}", file=sys.stderr)
         return USAGE_ERROR
     except (QuorumError, ConfigurationError) as error:
         print(f"quorum: {error}", file=sys.stderr)
@@ -128,14 +129,15 @@ def serve(options: argparse.Namespace) -> int:
     from app.telemetry.logs import configure_logging  # noqa: PLC0415 - not every command needs it
 
     hold_hangups()
-    read = partial(load_settings, options.config, given(options))
+    file = configured_file(options.config)  # from now on needed: without it, all of it would be defaults
+    read = partial(load_settings, file, given(options))
     settings = read()
     configure_logging(settings.log_level)
     if settings.processes == 1:
         return serve_alone(settings, read)
     from app.processes.parent import serve_with_children  # noqa: PLC0415 - nor this
 
-    return serve_with_children(settings, options.config, given(options))
+    return serve_with_children(settings, file, given(options))
 
 
 def serve_alone(settings: Settings, read: Callable[[], Settings]) -> int:

@@ -27,6 +27,7 @@ class Reload:
         self._started_with = started_with
         self._listed = listed
         self._pool = pool
+        self._workers = len(started_with.workers)
 
     def apply(self, settings: Settings) -> None:
         """Let the list of workers and the aliases be these; name the other keys that differ in the log.
@@ -36,6 +37,10 @@ class Reload:
         self._listed.replace(worker.announced for worker in settings.workers)
         self._pool.rename(settings.aliases)
         log.info("configuration reloaded", workers=len(settings.workers), aliases=len(settings.aliases))
+        if self._workers and not settings.workers:
+            hint = "those that were finish what they have, then nobody serves unless another source names workers"
+            log.warning("no workers are listed any more", before=self._workers, hint=hint)
+        self._workers = len(settings.workers)
         if fixed := [key for key in differing(self._started_with, settings) if key not in AT_RUN_TIME]:
             log.warning("these keys take effect at the next start", keys=fixed)
 

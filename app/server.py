@@ -16,7 +16,7 @@ import uvicorn
 
 from app.hangup import take_hangups
 from app.protocol import BoundedProtocol
-from app.settings import ConfigurationError
+from app.settings import ConfigurationError, NoFileError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -119,6 +119,9 @@ class Server(uvicorn.Server):
         """Let the app take in the configuration as it is now; one that can't be used changes nothing."""
         try:
             settings = read()
+        except NoFileError as error:
+            reason = f"{error}; there was a file when the server started"
+            log.error("reload failed", reason=reason, hint="nothing was changed")  # noqa: TRY400 - as below
         except (ConfigurationError, OSError) as error:
             log.error("reload failed", reason=str(error), hint="nothing was changed")  # noqa: TRY400 - that says it
         else:

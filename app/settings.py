@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -72,6 +73,10 @@ Burst = Annotated[float, Field(ge=0.0)]
 
 class ConfigurationError(Exception):
     """The configuration can't be used; the message says what to change."""
+
+
+class NoFileError(ConfigurationError):
+    """There is no file where one is named."""
 
 
 class Section(BaseModel):
@@ -363,32 +368,62 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor a directory of secrets
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Rank the sources: flags, environment, file."""
-        named = settings_cls.model_config.get("toml_file")
-        path = named or os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+        return init_settings, env_settings, cls.written(settings_cls)
+
+    @classmethod
+    def written(cls, settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource:
+        """Return what the configuration file says."""
+        path = os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)
+        return TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+
+def configured_file(named: Path | None) -> Path | None:
+    """Return the configuration file: the one `named`, or else that of `QUORUM_CONFIG`, or `quorum.toml` if it is there.
+
+    Raises `ConfigurationError` where the variable is empty.
+    """
+    if named is not None:
+        return named
+    if (variable := os.environ.get(CONFIG_VARIABLE)) is None:
+        return Path(DEFAULT_CONFIG) if os.path.lexists(DEFAULT_CONFIG) else None
+    if not variable:
+        raise ConfigurationError(f"{CONFIG_VARIABLE} is empty: let it name a file, or unset it")
+    return Path(variable)
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """Return what the configuration file holds. Raises `ConfigurationError`."""
+    named = f"{path}, which {CONFIG_VARIABLE} names," if os.environ.get(CONFIG_VARIABLE) == str(path) else str(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NoFileError(f"there is no configuration file {named.rstrip(',')}") from None
+    except OSError as error:
+        raise ConfigurationError(f"the configuration file {named} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{named} is not TOML, which is written in UTF-8") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{named} is not TOML: {error}") from error
 
 
 def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
-    """Return the settings of `flags`, environment and file: `file`, or else `QUORUM_CONFIG`, or `quorum.toml`.
+    """Return the settings of `flags`, environment and the `configured_file`.
 
     Raises `ConfigurationError`, whose message says in one line what to change.
     """
-    if file is not None and not file.is_file():
-        raise ConfigurationError(f"there is no configuration file {file}")
-    path = file or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
-    if CONFIG_VARIABLE in os.environ and not path.is_file():
-        raise ConfigurationError(f"there is no configuration file {path}, which {CONFIG_VARIABLE} names")
+    path = configured_file(file)
+    written = read_toml(path) if path is not None else {}
     if unknown := unknown_variables(os.environ):
         raise ConfigurationError(f"{', '.join(unknown)}: no such setting; docs/configuration.md lists them all")
 
     class Configured(Settings):
         """The settings with their file."""
 
-        model_config = SettingsConfigDict(toml_file=path)
+        @classmethod
+        def written(cls, settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource:
+            return InitSettingsSource(settings_cls, init_kwargs=written)
 
     try:
-        if path.is_file():
-            tomllib.loads(path.read_text(encoding="utf-8"))  # so that a syntax error is told with the file's name
         return Configured.model_validate(dict(flags))
     except ValidationError as error:
         problems = (
@@ -396,8 +431,6 @@ def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
             for one in error.errors()
         )
         raise ConfigurationError("; ".join(problems)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}") from error
     except SettingsError as error:
         raise ConfigurationError(f"the environment can't be read: {error}") from error
 

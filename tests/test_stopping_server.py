@@ -86,8 +86,10 @@ def test_while_it_drains_it_is_not_ready_and_turns_away_what_comes_on_open_conne
 @pytest.mark.slow
 def test_when_the_grace_time_is_over_what_is_left_is_cancelled_and_told_so() -> None:
     async def scenario() -> None:
-        grace = {"QUORUM_SHUTDOWN_GRACE_S": "0.3"}
-        async with Upstream(always(SLOW), models=(MODEL,)) as worker, serving("--worker", worker.url, **grace) as told:
+        async with (
+            Upstream(always(SLOW), models=(MODEL,)) as worker,
+            serving("--worker", worker.url, QUORUM_SHUTDOWN_GRACE_S="0.3") as told,
+        ):
             async with asyncio.TaskGroup() as group:
                 answer = group.create_task(told.ask())
                 await worker.wait_until(lambda upstream: upstream.in_flight == 1)

@@ -8,6 +8,7 @@ import re
 import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -17,6 +18,7 @@ from tests.stage import QUESTION
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+ROOT = Path(__file__).resolve().parents[1]
 QUORUM = (sys.executable, "-m", "app.cli")
 
 
@@ -58,19 +60,19 @@ class Told:
 
 
 @asynccontextmanager
-async def serving(*flags: str, **environment: str) -> AsyncGenerator[Told]:
+async def serving(*flags: str, directory: Path = ROOT, **environment: str) -> AsyncGenerator[Told]:
     """Run `quorum serve` with these flags, as a process of its own, that can serve."""
-    async with starting(*flags, **environment) as told:
+    async with starting(*flags, directory=directory, **environment) as told:
         await told.until(200)
         yield told
 
 
 @asynccontextmanager
-async def starting(*flags: str, **environment: str) -> AsyncGenerator[Told]:
-    """Run `quorum serve` that has just said where it will answer."""
+async def starting(*flags: str, directory: Path = ROOT, **environment: str) -> AsyncGenerator[Told]:
+    """Run `quorum serve`, in `directory`, that has just said where it will answer."""
     command = [*QUORUM, "serve", "--port", "0", *flags]
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=PIPE, stderr=PIPE, env={**os.environ, **environment}
+        *command, stdout=PIPE, stderr=PIPE, cwd=directory, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}
     )
     try:
         assert process.stdout is not None

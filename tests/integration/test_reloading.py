@@ -161,3 +161,37 @@ def test_a_configuration_that_can_not_be_used_changes_nothing(tmp_path: Path, br
                 assert (await told.ask()).status_code == 200
 
     asyncio.run(scenario())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_file_that_was_found_at_the_start_and_is_gone_changes_nothing(tmp_path: Path, processes: int) -> None:
+    file = tmp_path / "quorum.toml"
+
+    async def scenario() -> None:
+        async with Upstream(STEADY, models=(MODEL,)) as worker:
+            write(file, worker)
+            async with serving("--processes", str(processes), directory=tmp_path) as told:
+                file.unlink()
+                told.process.send_signal(signal.SIGHUP)
+                assert await told.logged("there was a file when the server started")
+                assert (await told.client.get("/readyz")).json()["workers"] == 1
+                assert (await told.ask()).status_code == 200
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.slow
+def test_a_file_that_lists_no_workers_any_more_is_obeyed_with_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "quorum.toml"
+
+    async def scenario() -> None:
+        async with Upstream(STEADY, models=(MODEL,)) as worker:
+            write(file, worker)
+            async with serving("--config", str(file)) as told:
+                write(file)
+                told.process.send_signal(signal.SIGHUP)
+                assert await told.logged("no workers are listed any more")
+                await until(told, lambda all_: not all_)
+
+    asyncio.run(scenario())
