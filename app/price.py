@@ -23,7 +23,7 @@ class Price(BaseModel):
     worker serves many runs at once.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     prompt: float = Field(default=0.0, ge=0.0)
     prompt_cached: float | None = Field(default=None, ge=0.0)

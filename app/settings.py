@@ -7,14 +7,16 @@ default and its meaning stand in docs/configuration.md and, as an example, in de
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
     AnyHttpUrl,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -34,9 +36,11 @@ from pydantic_settings import (
 )
 
 from app.loopback import is_loopback
+from app.origin import PREFIX, Origin
 from app.price import Price
 from app.redis_client import checked_url
 from app.webhooks.allowed import AllowedHosts
+from app.wording import complaint, no_variables, unreadable
 from app.workers.balancing import PolicyName
 from app.workers.discovery.address import address
 from app.workers.discovery.base import MAX_LABELS, NAME_PATTERN, Announced, check_labels
@@ -67,6 +71,31 @@ Key = Annotated[SecretStr, AfterValidator(sendable)]
 Keys = Annotated[tuple[Annotated[Key, Field(min_length=1)], ...], NoDecode]
 """Bearer tokens; the environment separates them by commas."""
 
+
+def worker_name(text: str) -> str:
+    """Return a worker's name; raises ValueError where it can't be one."""
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise ValueError("must be 1 to 64 letters, digits or signs of ASCII, without spaces")
+    return text
+
+
+def key_prefix(text: str) -> str:
+    """Return the beginning of Redis' keys; raises ValueError where it can't be one."""
+    if not re.fullmatch(PREFIX_PATTERN, text):
+        raise ValueError("must be 1 to 64 letters, digits or : . _ - of ASCII, beginning with a letter or digit")
+    return text
+
+
+def short_or_spec(value: object) -> object:
+    """Return a strategy as it may be written; raises ValueError where it can't be one."""
+    if not isinstance(value, (str, dict)):
+        raise ValueError(  # noqa: TRY004 - what pydantic takes
+            'must be a short form such as "parallel-8", the name of a preset, or a table with a type'
+        )
+    return cast("object", value)
+
+
+Strategy = Annotated[str | dict[str, object], BeforeValidator(short_or_spec)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Burst = Annotated[float, Field(ge=0.0)]
 
@@ -82,7 +111,7 @@ class NoFileError(ConfigurationError):
 class Section(BaseModel):
     """A table of the configuration file; unknown keys are errors, so that no typing mistake goes unnoticed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Limits(Section):
@@ -120,7 +149,7 @@ class WorkerEntry(Section):
     """A worker of the list: a table, or just its address."""
 
     url: AnyHttpUrl
-    name: Annotated[str, Field(pattern=NAME_PATTERN)] | None = None
+    name: Annotated[str, AfterValidator(worker_name)] | None = None
     limit: int | None = Field(default=None, ge=1)
     labels: dict[str, str] = Field(default={}, max_length=MAX_LABELS)
 
@@ -270,7 +299,9 @@ class Webhooks(Section):
 class Settings(BaseSettings):
     """All of the configuration."""
 
-    model_config = SettingsConfigDict(env_prefix="QUORUM_", env_nested_delimiter="__", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", allow_inf_nan=False
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(default=8_000, ge=0, le=65_535)
@@ -279,14 +310,14 @@ class Settings(BaseSettings):
     api_keys: Keys = ()
     admin_keys: Keys = ()
     shutdown_grace_s: float = Field(default=30.0, ge=0.0)
-    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     workers: Annotated[tuple[WorkerEntry, ...], NoDecode] = ()
     worker_api_key: Key | None = None
     discovery: Discovery = Discovery()
     aliases: dict[Annotated[str, Field(min_length=1)], Annotated[str, Field(min_length=1)]] = {}
     redis_url: SecretStr | None = None
-    redis_prefix: Annotated[str, Field(pattern=PREFIX_PATTERN)] = DEFAULT_PREFIX
+    redis_prefix: Annotated[str, AfterValidator(key_prefix)] = DEFAULT_PREFIX
     embedded: Embedded = Embedded()
 
     balancing: PolicyName = "two_choices"
@@ -294,8 +325,8 @@ class Settings(BaseSettings):
     retries: Retries = Retries()
     hedges: Hedges = Hedges()
 
-    default_strategy: str | dict[str, object] = "single"
-    presets: dict[str, str | dict[str, object]] = {}
+    default_strategy: Strategy = "single"
+    presets: dict[str, Strategy] = {}
     prices: dict[str, Price] = {}
 
     limits: Limits = Limits()
@@ -317,7 +348,10 @@ class Settings(BaseSettings):
         listed = split_commas(value)
         if not isinstance(listed, (list, tuple)):
             return listed
-        return [{"url": one} if isinstance(one, str) else one for one in cast("Sequence[object]", listed)]
+        entries = cast("Sequence[object]", listed)
+        if not all(isinstance(one, (str, dict, WorkerEntry)) for one in entries):
+            raise ValueError("each entry must be an address such as http://HOST:PORT, or a table with a url")
+        return [{"url": one} if isinstance(one, str) else one for one in entries]
 
     @field_validator("workers")
     @classmethod
@@ -395,15 +429,25 @@ def read_toml(path: Path) -> dict[str, object]:
     """Return what the configuration file holds. Raises `ConfigurationError`."""
     named = f"{path}, which {CONFIG_VARIABLE} names," if os.environ.get(CONFIG_VARIABLE) == str(path) else str(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return told_apart(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise NoFileError(f"there is no configuration file {named.rstrip(',')}") from None
     except OSError as error:
         raise ConfigurationError(f"the configuration file {named} can't be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise ConfigurationError(f"{named} is not TOML, which is written in UTF-8") from None
+    except RecursionError:
+        raise ConfigurationError(f"{named} is nested too deep") from None
     except ValueError as error:
         raise ConfigurationError(f"{named} is not TOML: {error}") from error
+
+
+def told_apart(written: dict[str, object]) -> dict[str, object]:
+    """Return what is written; raises ValueError where a key stands twice, in capitals and not, as one would be lost."""
+    names = [name.lower() for name in written]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]} stands twice in it")
+    return written
 
 
 def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
@@ -414,7 +458,7 @@ def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
     path = configured_file(file)
     written = read_toml(path) if path is not None else {}
     if unknown := unknown_variables(os.environ):
-        raise ConfigurationError(f"{', '.join(unknown)}: no such setting; docs/configuration.md lists them all")
+        raise ConfigurationError(no_variables(unknown, Settings))
 
     class Configured(Settings):
         """The settings with their file."""
@@ -424,21 +468,18 @@ def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
             return InitSettingsSource(settings_cls, init_kwargs=written)
 
     try:
-        return Configured.model_validate(dict(flags))
+        return Configured(**cast("dict[str, Any]", flags))
     except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg'].removeprefix('Value error, ')}"
-            for one in error.errors()
-        )
-        raise ConfigurationError("; ".join(problems)) from error
+        origin = Origin(flags=flags, environment=os.environ, written=written, file=path)
+        raise ConfigurationError(complaint(error, Settings, origin)) from error
     except SettingsError as error:
-        raise ConfigurationError(f"the environment can't be read: {error}") from error
+        raise ConfigurationError(unreadable(error)) from None
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Return the variables that look like settings and are none."""
-    known = {CONFIG_VARIABLE, *(f"QUORUM_{name.upper()}" for name in Settings.model_fields)}
-    ours = (name for name in environment if name.upper().startswith("QUORUM_"))
+    known = {CONFIG_VARIABLE, *(PREFIX + name.upper() for name in Settings.model_fields)}
+    ours = (name for name in environment if name.upper().startswith(PREFIX))
     return sorted(name for name in ours if name.upper().partition("__")[0] not in known)
 
 

@@ -54,7 +54,7 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
         """
         text = entry.strip().lower()
         if "/" in text or (text.count(":") > 1 and "[" not in text):
-            return cls(network=_narrow(ip_network(text)))
+            return cls(network=_narrow(_network(text)))
         found = ENTRY.fullmatch(text)
         if found is None or int(found["port"] or 0) > HIGHEST_PORT:
             raise ValueError(f"{entry!r} is no host, no host:port, and no network such as 10.0.0.0/8")
@@ -110,6 +110,13 @@ def is_public(address: Address) -> bool:
     if address in NAT64:
         return is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
     return address in UNICAST and address.is_global and not any(address in tunnel for tunnel in TUNNELS)
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no network such as 10.0.0.0/8, and no host: {error}") from None
 
 
 def _narrow(network: Network) -> Network:
