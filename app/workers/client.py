@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Protocol, Self
 
-from app.errors import CandidateError, WorkerCutError, WorkerStalledError
+from app.errors import CandidateError, WorkerCutError, WorkerStalledError, WorkerStatusError
 from app.workers.connections import Connections, place_of
 from app.workers.discovery.lookup import resolve as system_resolve
 from app.workers.refusal import describe_refusal
 from app.workers.resolver import Resolver
+from app.workers.unreachable import why_no_document
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -89,6 +90,9 @@ class HttpClient:
                 return await read_at_most(pieces, MAX_FETCH_BODY)
         except TimeoutError as error:
             raise WorkerStalledError(f"the worker took longer than {timeout_s:g} s") from error
+        except WorkerStatusError as error:
+            status = error.worker_status
+            raise WorkerStatusError(why_no_document(status, url), worker_status=status) from error
 
     def _exchange(self, method: bytes, url: str, body: bytes = b"") -> Exchange:
         place = place_of(url)

@@ -13,6 +13,7 @@ import msgspec
 
 from app.errors import WorkerUnreachableError
 from app.workers.connection import Connection
+from app.workers.unreachable import why_no_connection
 
 if TYPE_CHECKING:
     from app.workers.resolver import Resolver
@@ -61,7 +62,7 @@ class Connections:
         try:
             return await self._open(server)
         except (OSError, UnicodeError) as error:  # the latter of names that can't be; a time-out is one of the others
-            raise WorkerUnreachableError("no connection to the worker") from error
+            raise WorkerUnreachableError(f"no connection to the worker: {why_no_connection(error)}") from error
 
     def take_back(self, server: Server, connection: Connection) -> None:
         """Keep a connection on which another request may follow; close any other."""

@@ -236,5 +236,5 @@ class Pool:
 
     def _same(self, model: str, workers: tuple[Worker, ...]) -> tuple[Worker, ...]:
         """Return the tuple that policies know already, where it holds the same workers."""
-        known = self._serving.get(model)
+        known = self._serving.get(model, ())
         return known if known == workers else workers

@@ -43,7 +43,7 @@ class Prober:
         pieces = worker.load.pieces
         try:
             await self._check_health(worker, timeout_s)
-            worker.learn(await self._models(worker, timeout_s))
+            worker.learn(await self._ask(worker, "/v1/models", ModelList, timeout_s))
             if worker.traits.batches:
                 worker.slots = await self._slots(worker, timeout_s)
         except WorkerStalledError:
@@ -81,16 +81,6 @@ class Prober:
             if error.workers_fault:
                 message = f"its /health answers with status {error.worker_status}"
                 raise WorkerStatusError(message, worker_status=error.worker_status) from error
-
-    async def _models(self, worker: Worker, timeout_s: float) -> ModelList:
-        """Return what a worker says that it serves. Raises `CandidateError` and `UNREADABLE`."""
-        try:
-            return await self._ask(worker, "/v1/models", ModelList, timeout_s)
-        except WorkerStatusError as error:
-            if not error.unknown_there:
-                raise
-            message = "it has no /v1/models; the address of a model server is wanted, without a path"
-            raise WorkerStatusError(message, worker_status=error.worker_status) from error
 
     async def _slots(self, worker: Worker, timeout_s: float) -> int:
         """Return how many candidates one request may draw; 1 where the worker keeps that to itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from typing import TYPE_CHECKING
 
 from app.workers.discovery.lookup import Lookup, UnansweredError
@@ -41,7 +42,7 @@ class Name:
         except UnansweredError as error:
             self._standing.failed(str(error))
             if not self.addresses:
-                raise OSError(str(error)) from error
+                raise socket.gaierror(error.code, str(error)) from error
         else:
             self._standing.answered()
         self._fresh_until = now + FRESH_S
@@ -50,7 +51,7 @@ class Name:
         """Return its addresses. Raises `UnansweredError` where there is no answer, or none in it."""
         found = await self._lookup.addresses(within_s=REFRESH_S if self.addresses else PATIENCE_S)
         if not found:
-            raise UnansweredError("the name has no address")
+            raise UnansweredError("the name has no address", code=socket.EAI_NONAME)
         return found
 
 

@@ -43,7 +43,7 @@ def test_where_no_worker_can_be_reached_the_cause_is_told_once() -> None:
         stage.worker.stop()
         response = stage.ask("parallel-3")
         assert (response.status_code, response.json()["error"]["code"]) == (503, "no_worker")
-        assert response.json()["error"]["message"] == "no connection to the worker"
+        assert response.json()["error"]["message"] == "no connection to the worker: connection refused"
         assert response.headers["Retry-After"]
 
 

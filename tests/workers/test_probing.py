@@ -52,11 +52,6 @@ def test_a_worker_that_says_it_is_not_well_can_not_be_used_although_it_lists_mod
     assert problem == f"its /health answers with status {status}"
 
 
-def test_an_address_without_a_list_of_models_is_told_what_is_wanted() -> None:
-    _, problem = probed(v1_models=404)
-    assert problem == "it has no /v1/models; the address of a model server is wanted, without a path"
-
-
 @pytest.mark.parametrize(
     "models", [DEEP, b"<html>", b"\xff", b'{"data": 3}', b'{"data": [{"id": 1e999}]}', b"1" * 5_000]
 )

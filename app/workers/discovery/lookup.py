@@ -16,7 +16,11 @@ NO_ADDRESS = frozenset({socket.EAI_NONAME, socket.EAI_NODATA})
 
 
 class UnansweredError(Exception):
-    """Nobody could tell."""
+    """Nobody could tell, for a reason with this code of getaddrinfo."""
+
+    def __init__(self, reason: str, *, code: int = socket.EAI_AGAIN) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 def resolve(host: str) -> list[str]:
