@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from app.admission.admission import Admission
+from app.aliases import AliasCheck
 from app.answers.equivalence import Equivalence
 from app.api import catalogue, routes
 from app.api.admin import admin
@@ -135,6 +136,8 @@ async def assemble(
     await stack.enter_async_context(pool.watched())
     steward = Steward(pool, SharedNotebook(place) if place else PrivateNotebook())
     await stack.enter_async_context(steward.kept())
+    alias_check = AliasCheck(pool, settings.aliases)
+    await stack.enter_async_context(alias_check.kept())
     offload = await stack.enter_async_context(Offload(preload=("math_verify", "app.verifiers")))
     offload.warm()
     embedder = await stack.enter_async_context(WordLlamaEmbedder())
@@ -171,8 +174,8 @@ async def assemble(
         gatekeeper=Gatekeeper(keys=encoded(settings.api_keys)),
         metrics=metrics,
         pool=pool,
-        reload=Reload(settings, listed=listed, pool=pool),
         roll_call=roll_call,
+        reload=Reload(settings, listed=listed, pool=pool, alias_check=alias_check),
         runs=LayeredRunStore(memory, *stores),
         steward=steward,
         together=together,

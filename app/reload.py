@@ -10,6 +10,7 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.aliases import AliasCheck
     from app.settings import Settings
     from app.workers.discovery.urls import Urls
     from app.workers.pool import Pool
@@ -23,10 +24,11 @@ log = structlog.stdlib.get_logger(__name__)
 class Reload:
     """Applies settings to a server that was started with others."""
 
-    def __init__(self, started_with: Settings, *, listed: Urls, pool: Pool) -> None:
+    def __init__(self, started_with: Settings, *, listed: Urls, pool: Pool, alias_check: AliasCheck) -> None:
         self._started_with = started_with
         self._listed = listed
         self._pool = pool
+        self._alias_check = alias_check
         self._workers = len(started_with.workers)
 
     def apply(self, settings: Settings) -> None:
@@ -36,6 +38,7 @@ class Reload:
         """
         self._listed.replace(worker.announced for worker in settings.workers)
         self._pool.rename(settings.aliases)
+        self._alias_check.look_at(settings.aliases)
         log.info("configuration reloaded", workers=len(settings.workers), aliases=len(settings.aliases))
         if self._workers and not settings.workers:
             hint = "those that were finish what they have, then nobody serves unless another source names workers"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from app.admission.priority import PRIORITY_HEADER, priority_of
+from app.aliases import model_of
 from app.api.body import read_body
 from app.api.schemas import StreamOptions, read_json, read_request
 from app.candidates import plain_text
@@ -69,7 +70,7 @@ class Desk:
         messages = body["messages"]
         job = Job(
             run_id=f"run_{secrets.token_hex(16)}",
-            model=self.pool.resolve(selection.model),
+            model=model_of(selection.model, self.pool),
             messages=messages,  # pyright: ignore[reportArgumentType] - a list of objects: `chat` has validated it
             strategy=strategy,
             selected_by=selection.selected_by,

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from app.aliases import model_of
 from app.api import render
 from app.api.answering import Answering, Ticket
 from app.api.disconnect import while_connected
@@ -74,7 +75,7 @@ async def list_models(request: Request) -> Response:
 async def get_model(request: Request, name: str) -> Response:
     """Return one model that workers serve now. Raises `ModelNotFoundError`."""
     pool = service_of(request).pool
-    pool.check(pool.resolve(name))
+    pool.check(model_of(name, pool))
     return _json(_model(name, pool.models()[name]))
 
 
