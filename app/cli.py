@@ -98,18 +98,17 @@ def add_worker_options(command: argparse.ArgumentParser) -> None:
 
 
 def port(text: str) -> int:
-    """Return the port that is written; raises ValueError where it is none that a server can be found at."""
-    number = int(text)
-    if not 1 <= number <= MAX_PORT:
-        raise ValueError
-    return number
+    """Return the port that is written; raises ArgumentTypeError where it is none that a server can be found at."""
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to {MAX_PORT}")
+    return int(text)
 
 
 def label(text: str) -> tuple[str, str]:
-    """Return key and value of `KEY=VALUE`; raises ValueError where it isn't that."""
+    """Return key and value of `KEY=VALUE`; raises ArgumentTypeError where it isn't that."""
     key, equals, value = text.partition("=")
     if not equals:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     return key, value
 
 

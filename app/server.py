@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import signal
@@ -192,6 +193,9 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise OSError(error.errno, f"can't listen at {host}, port {port}: {error.strerror}") from error
+    except (TypeError, ValueError):
+        listener.close()
+        raise OSError(errno.EINVAL, f"can't listen at {host!r}: it is no name of a host") from None
     return listener
 
 

@@ -35,7 +35,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from app.loopback import is_loopback
+from app.loopback import is_ip, is_loopback
 from app.origin import PREFIX, Origin
 from app.price import Price
 from app.redis_client import checked_url
@@ -335,6 +335,13 @@ class Settings(BaseSettings):
     runs: Runs = Runs()
     sandbox: Sandbox = Sandbox()
     webhooks: Webhooks = Webhooks()
+
+    @field_validator("host")
+    @classmethod
+    def _alone(cls, host: str) -> str:
+        if (":" in host and not is_ip(host)) or any(sign in host for sign in "/[] "):
+            raise ValueError("must be an address or a name alone, without scheme, brackets, spaces or port")
+        return host
 
     @field_validator("api_keys", "admin_keys", mode="before")
     @classmethod

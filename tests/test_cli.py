@@ -80,6 +80,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("--host", "0.0.0.0"), {}, "set api_keys"),  # noqa: S104 - that it is refused is the point
         (("--config", "nowhere.toml"), {}, "nowhere.toml"),
+        (("--host", "h\u00f6..t", "--insecure"), {}, "it is no name of a host"),
         (("--worker", "not a url"), {}, "workers.0"),
         ((), {"QUORUM_CONFIG": "absent.toml"}, "absent.toml, which QUORUM_CONFIG names"),
         ((), {"QUORUM_WORKER": "http://x"}, "QUORUM_WORKER: no such setting"),
@@ -130,7 +131,7 @@ def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_model_that_does_not_exist_ends_the_start_with_its_name() -> None:
     done = run("serve", "--port", "0", "--model", "nothing.gguf")
-    assert done.returncode != 0
+    assert done.returncode == 3
     assert "nothing.gguf" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -146,6 +147,14 @@ def test_the_server_takes_its_children_with_it(end: signal.Signals) -> None:
         process.wait(timeout=30)
         for pid in below:
             os_wait_until_gone(pid)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
+def test_its_status_tells_by_which_signal_it_ended(end: signal.Signals, status: int) -> None:
+    with serving("--worker", "http://127.0.0.1:9") as (process, _):
+        process.send_signal(end)
+        assert process.wait(timeout=30) == status
 
 
 def os_wait_until_gone(pid: int) -> None:

@@ -282,6 +282,8 @@ def test_an_empty_name_of_a_file_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         ("processes = 0", "processes: must be at least 1, not 0 (quorum.toml)"),
         ("insecure = 'maybe'", 'insecure: must be true or false, not "maybe" (quorum.toml)'),
         ("host = 5", "host: must be a text (quorum.toml)"),
+        ("host = '[::1]'", "host: must be an address or a name alone, without scheme, brackets, spaces or port"),
+        ("host = '127.0.0.1:80'", "host: must be an address or a name alone, without scheme, brackets, spaces or port"),
         ("log_level = 'loud'", "log_level: must be 'debug', 'info', 'warning' or 'error', not \"loud\" (quorum.toml)"),
         ("limits = 5", "limits: must be a table (quorum.toml)"),
         ("[timeouts]\nidle_s = inf", "timeouts.idle_s: must be a finite number, not Infinity (quorum.toml)"),

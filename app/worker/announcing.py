@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import structlog
 
 from app.redis_client import connect
 from app.workers.discovery.keys import DEFAULT_PREFIX
@@ -15,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from app.workers.discovery.base import Announced
+
+LOOK_S = 0.2
+"""Seconds between two looks at whether Redis has taken the worker in."""
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +36,28 @@ class Registering:
 
     @asynccontextmanager
     async def __call__(self, models: tuple[str, ...]) -> AsyncGenerator[None]:
-        """Hold the lease."""
+        """Hold the lease, and say in the log when the worker is registered for the first time."""
         redis = connect(self.redis_url)
         try:
-            async with Lease(redis, self.announced, self.lease_s, models=models, prefix=self.prefix):
-                yield
+            async with (
+                Lease(redis, self.announced, self.lease_s, models=models, prefix=self.prefix) as lease,
+                asyncio.TaskGroup() as group,
+            ):
+                telling = group.create_task(self._tell(lease, models))
+                try:
+                    yield
+                finally:
+                    telling.cancel()
         finally:
             await redis.aclose()
+
+    async def _tell(self, lease: Lease, models: tuple[str, ...]) -> None:
+        """Say that the worker is registered, once it is."""
+        if not lease.standing.up:
+            log.warning("worker not registered yet", url=self.announced.url, hint="Redis is asked again every second")
+        while not lease.standing.up:  # noqa: ASYNC110 - a lease has no event for it
+            await asyncio.sleep(LOOK_S)
+        log.info("worker registered", worker=self.announced.name, url=self.announced.url, models=models)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

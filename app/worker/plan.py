@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import sys
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from app.loopback import is_loopback
 from app.worker.flags import named, value_of
-from app.workers.discovery.base import Announced
+from app.workers.discovery.address import address
+from app.workers.discovery.base import NAME_PATTERN, Announced, check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +55,22 @@ class Plan:
             given = value_of(name, self.flags)
             if given is not None and not given.isdecimal():
                 raise UnusablePlanError(f"{name} {given} is no whole number")
+        self._check_announced()
         self.command  # noqa: B018 - raises itself
+
+    def _check_announced(self) -> None:
+        """Raise `UnusablePlanError` where no gateway would take the worker as it is announced."""
+        if self.name is not None and not re.fullmatch(NAME_PATTERN, self.name):
+            raise UnusablePlanError("--name must be 1 to 64 letters, digits or signs of ASCII, without spaces")
+        if self.limit is not None and self.limit < 1:
+            raise UnusablePlanError(f"--limit must be at least 1, not {self.limit}")
+        flag = "--label"
+        try:
+            check_labels(self.labels)
+            flag = "--host" if self.advertise is None else "--advertise"
+            address(self.announced.url)
+        except ValueError as error:
+            raise UnusablePlanError(f"{flag}: {error}") from None
 
     @property
     def own_url(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, cast
 import httpx2
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from app.cli import main
-from app.worker.command import PREFIX_VARIABLE, REDIS_VARIABLE, run_worker
+from app.worker.command import PREFIX_VARIABLE, REDIS_VARIABLE, look_for_redis, run_worker
 from tests.redis_server import free_port
 
 if TYPE_CHECKING:
@@ -140,8 +142,12 @@ def test_its_status_is_that_of_a_vllm_that_died(make_plan: MakePlan, redis_serve
         (("--redis", "http://:hidden@a"), "no address of a Redis"),
         (("--redis", "redis://127.0.0.1:9", "--host", "0.0.0.0"), "--advertise"),  # noqa: S104 - what is refused
         (("--advertise", "http://me:hidden@a"), "user or password"),
-        (("--name", "two words"), "name"),
-        (("--limit", "0"), "limit"),
+        (("--redis", "redis://:hidden@127.0.0.1:port"), "no address of a Redis"),
+        (("--advertise", "gpu1:80"), "--advertise: an address of a worker is http://HOST:PORT"),
+        (("--host", "gpu 1"), "--host: an address of a worker has no"),
+        (("--name", "two words"), "--name must be 1 to 64"),
+        (("--limit", "0"), "--limit must be at least 1, not 0"),
+        (("--label", "zone="), "--label: a worker's labels have 1 to 64 characters"),
         (("--", "--uds", "x"), "--uds"),
         (("--python", "nowhere/python"), "No such file"),
     ],
@@ -155,6 +161,26 @@ def test_what_can_not_be_is_told_before_a_model_is_loaded(
     assert "hidden" not in error
 
 
+def test_a_prefix_that_no_gateway_would_read_is_told(
+    python: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(PREFIX_VARIABLE, "a b")
+    assert main(["worker", "m", "--python", str(python), "--port", "9", "--redis", "redis://127.0.0.1:9"]) == 2
+    assert "quorum: QUORUM_REDIS_PREFIX must be" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(("--port", "0"), "'0' is no port from 1"), (("--label", "zone"), "'zone' is not KEY=VALUE")],
+)
+def test_options_are_told_what_they_must_be(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["worker", "m", *arguments])
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [("--port", "0"), ("--port", "x"), ("--label", "zone"), ()])
 def test_options_that_make_no_sense_are_a_usage_error(arguments: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -166,3 +192,16 @@ def test_a_port_that_somebody_serves_at_is_told(python: Path, capsys: pytest.Cap
         port = str(taken.getsockname()[1])
         assert main(["worker", "m", "--python", str(python), "--port", port]) == 2
     assert f"port {port} is taken" in capsys.readouterr().err
+
+
+def test_a_redis_that_does_not_answer_is_told_before_vllm_starts() -> None:
+    with capture_logs() as logs:
+        asyncio.run(look_for_redis(f"redis://:hidden@127.0.0.1:{free_port()}"))
+    assert [entry["event"] for entry in logs] == ["Redis doesn't answer"]
+    assert "hidden" not in str(logs)
+
+
+def test_a_redis_that_answers_is_nothing_to_tell(redis_server: RedisServer) -> None:
+    with capture_logs() as logs:
+        asyncio.run(look_for_redis(redis_server.url))
+    assert not logs
