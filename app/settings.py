@@ -236,7 +236,14 @@ class Embedded(Section):
 
     model: Path | None = None
     slots: int = Field(default=8, ge=1, le=64)
-    context: int = Field(default=2_048, ge=256)
+    context: int = Field(default=2_048, ge=256, le=1_048_576)
+
+    @field_validator("model")
+    @classmethod
+    def _named(cls, model: Path | None) -> Path | None:
+        if model == Path():
+            raise ValueError("must name a file; leave it out for the built-in model")
+        return model
 
 
 class Runs(Section):

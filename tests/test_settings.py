@@ -284,6 +284,8 @@ def test_an_empty_name_of_a_file_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         ("host = 5", "host: must be a text (quorum.toml)"),
         ("host = '[::1]'", "host: must be an address or a name alone, without scheme, brackets, spaces or port"),
         ("host = '127.0.0.1:80'", "host: must be an address or a name alone, without scheme, brackets, spaces or port"),
+        ("[embedded]\nmodel = ''", "embedded.model: must name a file; leave it out for the built-in model"),
+        ("[embedded]\ncontext = 99999999999", "embedded.context: must be at most 1048576, not 99999999999"),
         ("log_level = 'loud'", "log_level: must be 'debug', 'info', 'warning' or 'error', not \"loud\" (quorum.toml)"),
         ("limits = 5", "limits: must be a table (quorum.toml)"),
         ("[timeouts]\nidle_s = inf", "timeouts.idle_s: must be a finite number, not Infinity (quorum.toml)"),
