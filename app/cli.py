@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from app.errors import QuorumError
 from app.hangup import hold_hangups
-from app.settings import DEFAULT_CONFIG, ConfigurationError, configured_file, load_settings
+from app.settings.origin import DEFAULT_CONFIG
+from app.settings.reading import ConfigurationError, configured_file, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.settings import Settings
+    from app.settings.settings import Settings
 
 USAGE_ERROR = 2
 MAX_PORT = 65_535

@@ -63,9 +63,9 @@ if TYPE_CHECKING:
 
     from app.redis_use import RedisUse
     from app.sandbox.base import Sandbox
-    from app.settings import Admission as AdmissionSettings
-    from app.settings import Sandbox as SandboxSettings
-    from app.settings import Settings
+    from app.settings.sections import Admission as AdmissionSettings
+    from app.settings.sections import Sandbox as SandboxSettings
+    from app.settings.settings import Settings
     from app.siblings.place import Place
     from app.store.base import RunStore
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.aliases import AliasCheck
-    from app.settings import Settings
+    from app.settings.settings import Settings
     from app.workers.discovery.urls import Urls
     from app.workers.pool import Pool
 

@@ -17,7 +17,7 @@ import uvicorn
 
 from app.hangup import take_hangups
 from app.protocol import BoundedProtocol
-from app.settings import ConfigurationError, NoFileError
+from app.settings.reading import ConfigurationError, NoFileError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from app.settings import Settings
+    from app.settings.settings import Settings
 
 BACKLOG = 2_048
 GRACE_S = 30.0

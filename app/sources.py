@@ -13,7 +13,8 @@ from app.workers.discovery.urls import Urls
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from app.settings import Discovery, Settings
+    from app.settings.sections import Discovery
+    from app.settings.settings import Settings
     from app.workers.discovery.base import Source
 
 

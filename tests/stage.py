@@ -15,7 +15,7 @@ import uvloop
 
 from app.main import create_app
 from app.server import serving
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.scripted.hosted import hosted
 from tests.scripted.upstream import Upstream
 

@@ -1,4 +1,4 @@
-"""docs/configuration.md and deploy/quorum.example.toml say what app/settings.py does."""
+"""docs/configuration.md and deploy/quorum.example.toml say what app/settings does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pydantic import BaseModel
 
 from app.api.selection import Selector
 from app.price import Price
-from app.settings import CONFIG_VARIABLE, Settings, WorkerEntry
+from app.settings.origin import CONFIG_VARIABLE
+from app.settings.settings import Settings
+from app.settings.worker_entry import WorkerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,9 @@ from app.demo.asking import Asker, AskError, served_model
 from app.demo.interrupt import Interrupt
 from app.demo.plan import QUESTIONS, WAYS, Ask, Question, Way, asks
 from app.demo.progress import reporter
-from app.settings import Embedded, Settings, WorkerEntry
+from app.settings.sections import Embedded
+from app.settings.settings import Settings
+from app.settings.worker_entry import WorkerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.reload import differing
-from app.settings import Settings
+from app.settings.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app.redis_client import connect
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.sources import listed_in, sources_of
 from app.workers.discovery.base import Announced
 from app.workers.discovery.lease import Lease

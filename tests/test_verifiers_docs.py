@@ -37,7 +37,7 @@ import asyncio, json, sys
 import httpx2
 from app.main import create_app
 from app.server import serving
-from app.settings import Settings
+from app.settings.settings import Settings
 
 async def main() -> None:
     settings = Settings.model_validate({"workers": [sys.argv[1]]})

@@ -15,7 +15,7 @@ from app.api.problems import invalid
 from app.api.schemas import read_json
 from app.api.service import service_of
 from app.errors import InvalidRequestError, StoppingError
-from app.settings import WorkerEntry
+from app.settings.worker_entry import WorkerEntry
 from app.workers.discovery.base import MAX_URL_CHARS
 from app.workers.steward import unknown
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.api.selection import Selector
     from app.candidates import Message
-    from app.settings import Limits
+    from app.settings.sections import Limits
     from app.strategies.base import Strategy
     from app.workers.pool import Pool
 

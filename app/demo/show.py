@@ -17,7 +17,7 @@ from app.demo.progress import reporter
 from app.errors import QuorumError
 from app.main import create_app
 from app.server import serving
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:

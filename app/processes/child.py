@@ -17,7 +17,7 @@ import structlog
 from app.errors import QuorumError
 from app.processes.shares import check_shares
 from app.server import Server, spare_collector
-from app.settings import ConfigurationError, load_settings
+from app.settings.reading import ConfigurationError, load_settings
 from app.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from app.settings import Settings
+    from app.settings.settings import Settings
     from app.siblings.place import Place
 
 CANNOT_START = 2

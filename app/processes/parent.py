@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncGenerator, Generator, Mapping
 
-    from app.settings import Settings
+    from app.settings.settings import Settings
 
 LOOK_S = 1.0
 """Seconds between two looks at where the embedded worker is."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.settings import ConfigurationError
+from app.settings.reading import ConfigurationError
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.settings.settings import Settings
 
 
 def check_shares(settings: Settings, processes: int) -> None:

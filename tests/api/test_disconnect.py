@@ -9,7 +9,7 @@ import structlog
 
 from app.main import create_app
 from app.server import serving
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.scripted.upstream import Upstream
 from tests.stage import MODEL
 

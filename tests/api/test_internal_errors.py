@@ -11,7 +11,7 @@ import structlog
 
 from app.main import create_app
 from app.server import serving
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.scripted.reply import Reply
 from tests.scripted.scripts import always
 from tests.scripted.upstream import Upstream

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.stage import gateway, staged
 
 TIMEOUTS = {"connect_s": 1.0, "probe_s": 30.0}

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from app.api.catalogue import KINDS, example
 from app.parts import type_name
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.workers.embedded import EmbeddedWorker
 from tests.hosting import running
 from tests.scripted.actions import Status

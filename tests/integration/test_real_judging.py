@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.stage import gateway
 
 if TYPE_CHECKING:

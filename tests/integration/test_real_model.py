@@ -9,7 +9,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.stage import gateway
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from app.main import create_app
 from app.server import serving
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.workers.embedded import EmbeddedWorker
 
 if TYPE_CHECKING:

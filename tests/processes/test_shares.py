@@ -5,7 +5,8 @@ import re
 import pytest
 
 from app.processes.shares import check_shares
-from app.settings import ConfigurationError, Settings
+from app.settings.reading import ConfigurationError
+from app.settings.settings import Settings
 
 
 @pytest.mark.parametrize(

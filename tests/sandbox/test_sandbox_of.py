@@ -9,7 +9,7 @@ from app.main import sandbox_of
 from app.sandbox.base import PYTHON, Program
 from app.sandbox.bubblewrap import Bubblewrap
 from app.sandbox.remote import Remote
-from app.settings import Sandbox as SandboxSettings
+from app.settings.sections import Sandbox as SandboxSettings
 from tests.sandbox.fusion import Fusion, finished
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.stage import gateway
 from tests.vllm.fleet import MODEL, Fleet
 from tests.vllm.servers import vllm

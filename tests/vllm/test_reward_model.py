@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.workers.embedded import EmbeddedWorker
 from tests.hosting import running
 from tests.stage import gateway

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from app.origin import PREFIX
+from app.settings.origin import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
     from pydantic_settings import SettingsError
 
-    from app.origin import Origin
+    from app.settings.origin import Origin
 
 MAX_PROBLEMS = 5
 MAX_VALUE_CHARS = 60

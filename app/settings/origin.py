@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+CONFIG_VARIABLE = "QUORUM_CONFIG"
+DEFAULT_CONFIG = "quorum.toml"
 PREFIX = "QUORUM_"
 FLAGS = {
     "host": "--host",
