@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import NoDecode
 
 from app.workers.discovery.base import NAME_PATTERN
@@ -58,9 +67,23 @@ def short_or_spec(value: object) -> object:
 Strategy = Annotated[str | dict[str, object], BeforeValidator(short_or_spec)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Burst = Annotated[float, Field(ge=0.0)]
+NUMBERS: tuple[object, ...] = (int, float, int | None, float | None)
+
+
+def no_truth(model: type[BaseModel], name: str | None, value: object) -> object:
+    """Return a value; raises ValueError where it is true or false for a number: pydantic takes them for 1 and 0."""
+    annotation: object = model.model_fields[name].annotation if name else None
+    if isinstance(value, bool) and annotation in NUMBERS:
+        raise ValueError(f"must be a number, not {str(value).lower()}")
+    return value
 
 
 class Section(BaseModel):
     """A table of the configuration file; unknown keys are errors, so that no typing mistake goes unnoticed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object, info: ValidationInfo) -> object:
+        return no_truth(cls, info.field_name, value)

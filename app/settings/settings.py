@@ -17,7 +17,7 @@ from pydantic_settings import (
 from app.loopback import is_ip, is_loopback
 from app.price import Price
 from app.redis_client import checked_url
-from app.settings.kinds import Key, Keys, Strategy, key_prefix, split_commas
+from app.settings.kinds import Key, Keys, Strategy, key_prefix, no_truth, split_commas
 from app.settings.origin import CONFIG_VARIABLE, DEFAULT_CONFIG, PREFIX
 from app.settings.sections import (
     Admission,
@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     runs: Runs = Runs()
     sandbox: Sandbox = Sandbox()
     webhooks: Webhooks = Webhooks()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object, info: ValidationInfo) -> object:
+        return no_truth(cls, info.field_name, value)
 
     @field_validator("host")
     @classmethod

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     [
         ("port = 'many'", 'port: must be a whole number, not "many" (quorum.toml)'),
         ("port = 8000.5", "port: must be a whole number, not 8000.5 (quorum.toml)"),
+        ("port = true", "port: must be a number, not true (quorum.toml)"),
+        ("[retries]\nshare = false", "retries.share: must be a number, not false (quorum.toml)"),
+        ("[admission]\nmax_wait_s = true", "admission.max_wait_s: must be a number, not true (quorum.toml)"),
         ("processes = 0", "processes: must be at least 1, not 0 (quorum.toml)"),
         ("insecure = 'maybe'", 'insecure: must be true or false, not "maybe" (quorum.toml)'),
         ("host = 5", "host: must be a text (quorum.toml)"),
