@@ -142,7 +142,8 @@ class Drafter:
     def _conversation(self, ask: Ask) -> Conversation:
         job, context = self._job, self._job.strategy.context
         encoded = msgspec.Raw(msgspec.json.encode(context.conversation(job.messages, ask)))
-        return Conversation(json=encoded, tokens=context.prompt_tokens(job.messages, ask, job.fields))
+        tokens = context.prompt_tokens(job.messages, ask, job.fields) if ask.shown else job.prompt_tokens
+        return Conversation(json=encoded, tokens=tokens)
 
 
 def _logprobs(job: Job) -> dict[str, object]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.requests import ClientDisconnect
-
-from app.api.disconnect import ClientGoneError
+from app.api.disconnect import GONE, ClientGoneError
 from app.errors import RequestTooLargeError
 
 if TYPE_CHECKING:
@@ -22,11 +20,13 @@ async def read_body(request: Request, limit: int) -> bytes:
     if declared.isdigit() and int(declared) > limit:
         raise RequestTooLargeError(f"the body has {declared} bytes; at most {limit} are taken")
     body = bytearray()
-    try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > limit:
-                raise RequestTooLargeError(f"the body is larger than {limit} bytes")
-    except ClientDisconnect:
-        raise ClientGoneError("the client went away before it had sent its body") from None
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == GONE:
+            raise ClientGoneError("the client went away before it had sent its body")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise RequestTooLargeError(f"the body is larger than {limit} bytes")
+        more = message.get("more_body", False)
     return bytes(body)

@@ -53,6 +53,7 @@ class Call:
         self._watcher = watcher
         self._live = [LiveChoice() for _ in range(width)] if watcher else []
         self._unpriced: deque[int] = deque()
+        self._told = 0
 
     async def run(self, client: Client, url: str, body: bytes) -> None:
         """Send the request and gather its answer.
@@ -75,7 +76,6 @@ class Call:
 
     async def _take(self, events: Iterator[tuple[Chunk, bytes]]) -> None:
         """Take in the chunks of one piece of the response."""
-        before = self.tokens
         seen: list[RawChoice] = []
         for chunk, payload in events:
             choices = chunk.choices or ()
@@ -87,7 +87,9 @@ class Call:
                 seen += self._revised(raw_choices(payload), choices)
         if self._watcher is not None and seen:
             await self._watcher(seen)
-        if grown := self.tokens - before:
+        tokens = self.tokens
+        if grown := tokens - self._told:
+            self._told = tokens
             self._note_time()
             self._spent(grown)
         if len(self.open) > 1:
