@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
         """Return whether another request may follow: the response is whole, and the worker keeps the connection."""
         self._asked = False
         self._since = self._loop.time()
-        whole = self._response.ended and self._response.lasts
+        whole = self._response.ended and self._response.lasts and not self._paused
         return whole and self._problem is None and not self._transport.get_write_buffer_size()
 
     def close(self) -> None:

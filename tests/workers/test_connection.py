@@ -18,6 +18,7 @@ from app.errors import (
 )
 from app.workers import connection
 from app.workers.client import HttpClient
+from app.workers.connection import MAX_WAITING, Connection
 from app.workers.response import MAX_BARE
 
 if TYPE_CHECKING:
@@ -276,6 +277,21 @@ def test_a_reader_that_is_slow_holds_the_worker_up_and_gets_all(run: Callable[..
                 async for piece in pieces:
                     taken += len(piece)
             assert taken == length
+
+    run(scenario())
+
+
+def test_a_connection_is_not_used_again_where_much_of_an_answer_was_left_unread(run: Callable[..., None]) -> None:
+    async def scenario() -> None:
+        body = b"x" * (MAX_WAITING + 1)
+        answer = OK + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        worker = Worker(answer, answer)
+        async with worker.serving() as url, new_client() as client:
+            async with client.stream(url, b"{}") as pieces:
+                assert isinstance(pieces, Connection)
+                while not pieces.ended:  # noqa: ASYNC110 - there is no event for it
+                    await asyncio.sleep(0)
+            assert await ask(client, url) == body
 
     run(scenario())
 
