@@ -24,7 +24,7 @@ class PartialCall(msgspec.Struct):
 class Completion(msgspec.Struct):
     """Gathers the chunks of one choice.
 
-    `chunks` counts those that bear tokens and stands in for the token count until the worker has told it.
+    `chunks` counts those that bear tokens and stands in for the token count until the worker has `told` it.
     """
 
     # Each struct gets a list of its own from msgspec. A factory `list[str]` would raise and swallow an error each time.
@@ -35,17 +35,17 @@ class Completion(msgspec.Struct):
     logprobs: list[msgspec.Raw] = []
     chunks: int = 0
     finish_reason: str | None = None
-    usage: Usage | None = None
+    told: ChunkUsage | None = None
 
     @property
     def tokens(self) -> int:
         """Completion tokens so far: as the worker counted them, else as many as there were chunks."""
-        return self.chunks if self.usage is None else self.usage.completion
+        return self.chunks if self.told is None else self.told.completion_tokens or 0
 
     @property
     def complete(self) -> bool:
         """Whether the model came to an end and the worker told the cost of it."""
-        return self.finish_reason is not None and self.usage is not None
+        return self.finish_reason is not None and self.told is not None
 
     def add(self, choice: Choice) -> None:
         """Take in one chunk."""
@@ -80,17 +80,19 @@ class Completion(msgspec.Struct):
         return last + 1 if begins else last
 
     def count(self, usage: ChunkUsage) -> None:
-        """Take in what the worker says it has cost."""
-        details = usage.prompt_tokens_details
-        self.usage = Usage(
-            prompt=usage.prompt_tokens or 0,
-            cached=(details.cached_tokens or 0) if details else 0,
-            completion=usage.completion_tokens or 0,
-        )
+        """Take in what the worker says it has cost so far; some say so in every chunk."""
+        self.told = usage
 
     def spent(self) -> Usage:
         """Return the tokens that it has cost up to now."""
-        return self.usage or Usage(completion=self.chunks)
+        if self.told is None:
+            return Usage(completion=self.chunks)
+        details = self.told.prompt_tokens_details
+        return Usage(
+            prompt=self.told.prompt_tokens or 0,
+            cached=(details.cached_tokens or 0) if details else 0,
+            completion=self.told.completion_tokens or 0,
+        )
 
     def reply(self) -> Reply:
         """Return the message that the chunks make up; its text isn't searched for thinking that came as such."""
