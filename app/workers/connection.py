@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._response = Response()
         self._waiter: asyncio.Future[None] | None = None
-        self._problem: CandidateError | None = None
+        self._problem: tuple[type[CandidateError], str] | None = None
         self._asked = False
         self._paused = False
 
@@ -113,8 +113,7 @@ class Connection(asyncio.Protocol):
         """End."""
         self._alarm.cancel()
         self._response.close(cleanly=exc is None)
-        self._problem = self._problem or cut()
-        self._wake()
+        self._fail(cut())
         self._lost(self)
 
     async def _news(self) -> None:
@@ -123,7 +122,8 @@ class Connection(asyncio.Protocol):
             self._waiter = self._loop.create_future()
             await self._waiter
         if self._problem is not None and not (self._response.pieces or self._response.ended):
-            raise self._problem
+            kind, message = self._problem
+            raise kind(message)  # anew: an error that is kept holds all that it went through, and this in turn
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, problem: CandidateError) -> None:
         """Close the connection for the first problem that there is."""
         if self._problem is None:
-            self._problem = problem
+            self._problem = type(problem), problem.message
             self.close()
         self._wake()
 

@@ -53,6 +53,7 @@ class Response:
         """Note the end of the connection, which is that of a body whose length wasn't told, too."""
         self.ended = self.ended or (cleanly and self.status > 0 and not self._framed)
         self.lasts = False
+        del self._parser  # which holds this in turn
 
     def on_message_begin(self) -> None:
         """Refuse what nobody has asked for."""

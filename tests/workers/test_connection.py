@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import subprocess
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -249,6 +251,30 @@ def test_a_request_that_is_cancelled_closes_its_connection(run: Callable[..., No
                 await task
 
     run(scenario())
+
+
+@pytest.mark.parametrize("said", [b"", SIZED[:-1], b"garbage", SIZED], ids=["silence", "a part", "garbage", "all"])
+def test_a_connection_that_was_closed_leaves_nothing_to_the_garbage_collector(
+    run: Callable[..., None], said: bytes
+) -> None:
+    async def scenario() -> list[object]:
+        async with Worker(said).serving() as url:
+            gc.collect()
+            gc.disable()
+            async with new_client(idle_s=0.05) as client:
+                with contextlib.suppress(CandidateError):
+                    await ask(client, url)
+            await asyncio.sleep(0)
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            return [type(one) for one in gc.garbage if type(one).__module__.startswith("app.")]
+
+    try:
+        assert run(scenario()) == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 def test_a_reader_that_is_slow_holds_the_worker_up_and_gets_all(run: Callable[..., None]) -> None:
