@@ -14,7 +14,7 @@ from app.workers.balancing.two_choices import TwoChoices
 from app.workers.ejection import Ejector
 from app.workers.health import HealthRules, Reason, State
 from app.workers.probing import Prober
-from app.workers.retries import Allowance
+from app.workers.retries import HEDGE_BURST, HEDGE_SHARE, RETRIES_A_S, RETRY_BURST, RETRY_SHARE, Allowance
 from app.workers.roster import Roster
 from app.workers.stragglers import Behind, Stragglers
 from app.workers.watch import Watch
@@ -65,8 +65,8 @@ class Pool:
         sharers: int = 1,
     ) -> None:
         self.roster = Roster(workers, max_in_flight=max_in_flight, sharers=sharers)
-        self.retries = retries or Allowance(share=0.2, burst=100.0, per_s=1.0)
-        self.hedges = hedges or Allowance(share=0.05, burst=20.0)
+        self.retries = retries or Allowance(share=RETRY_SHARE, burst=RETRY_BURST, per_s=RETRIES_A_S)
+        self.hedges = hedges or Allowance(share=HEDGE_SHARE, burst=HEDGE_BURST)
         self.stragglers = Stragglers(self._fell_behind)
         self.suspects: set[Worker] = set()
         self.ejector = Ejector(self.roster.workers, rules or HealthRules(), self.reindex)

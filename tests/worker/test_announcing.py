@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 from structlog.testing import capture_logs
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from tests.redis_server import RedisServer
 
 
+LIMIT_S = 60.0
+
+
 def test_a_worker_that_is_not_registered_is_told_of_on_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     async def scenario() -> None:
         async with Telling(announced=Announced(url="http://a:1"))(("m", "n")):
@@ -26,8 +30,10 @@ def test_a_worker_that_is_not_registered_is_told_of_on_a_line(capsys: pytest.Cap
 
 
 async def logged(event: str, logs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the event once it is in the log; pytest's time-out ends the waiting."""
-    while not (found := [entry for entry in logs if entry["event"] == event]):  # noqa: ASYNC110 - it sets no event
+    """Return the event once it is in the log."""
+    until = time.monotonic() + LIMIT_S
+    while not (found := [entry for entry in logs if entry["event"] == event]):
+        assert time.monotonic() < until, f"no {event!r} among {logs}"
         await asyncio.sleep(0.02)
     return found[0]
 
