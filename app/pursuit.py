@@ -179,7 +179,7 @@ class Pursuit:
             if not attempt.slow:
                 self._pool.served(attempt.worker)
         elif isinstance(error, WorkerUnreachableError):
-            self._pool.lost(attempt.worker)
+            self._pool.lost(attempt.worker, error)
         else:
             self._pool.failed(attempt.worker, error)
 

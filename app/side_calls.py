@@ -202,9 +202,9 @@ class SideCalls:
             async with self._pool.stragglers.held(worker):
                 await attempt(worker)
             self._pool.served(worker)
-        except WorkerUnreachableError:
+        except WorkerUnreachableError as error:
             errand.reached -= 1
-            self._pool.lost(worker)
+            self._pool.lost(worker, error)
             raise
         except CandidateError as error:
             self._pool.failed(worker, error)

@@ -9,7 +9,7 @@ import pytest
 
 from app.budget import Budget
 from app.candidates import Usage
-from app.errors import InquiryError, ModelNotFoundError
+from app.errors import InquiryError, ModelNotFoundError, WorkerUnreachableError
 from app.inquiry import Inquiry
 from app.price import Price
 from app.purse import Purse
@@ -35,6 +35,7 @@ MESSAGES: list[dict[str, object]] = [{"role": "user", "content": "Which one?"}]
 A_DOLLAR_A_TOKEN = Price(prompt=1_000_000.0, completion=1_000_000.0)
 INQUIRY = Inquiry(messages=MESSAGES, max_tokens=10)
 SLOW = Reply(texts=("word " * 600,), delay_per_chunk_s=0.01)
+REFUSED = WorkerUnreachableError("no connection to the worker: connection refused")
 THREE = Reply(texts=("The second one",))
 
 
@@ -351,7 +352,7 @@ def test_a_call_of_a_worker_that_goes_out_of_service_before_the_first_token_is_m
             asking = asyncio.create_task(calls.ask(INQUIRY))
             while not frozen.seen:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.01)
-            pool.lost(pool.workers[0])
+            pool.lost(pool.workers[0], REFUSED)
             assert (await asking).worker == "w1"
             assert pool.retries.taken == 1
 

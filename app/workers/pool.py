@@ -22,7 +22,7 @@ from app.workers.watch import Watch
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 
-    from app.errors import CandidateError
+    from app.errors import CandidateError, WorkerUnreachableError
     from app.workers.balancing.base import Policy
     from app.workers.client import Client
     from app.workers.discovery.base import Source
@@ -170,11 +170,11 @@ class Pool:
             self._complain(worker, error)
         self.ejector.strike(worker, Reason.FAILURES)
 
-    def lost(self, worker: Worker) -> None:
+    def lost(self, worker: Worker, error: WorkerUnreachableError) -> None:
         """Take a worker that can't be reached out of service until the next probe finds it again."""
         if worker.up:
             self.ejector.strike(worker, Reason.FAILURES)
-            worker.up, worker.problem = False, "no connection to the worker"
+            worker.up, worker.problem = False, error.message
             log.warning("worker down", worker=worker.id, url=worker.url, reason=worker.problem)
             self.reindex()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.errors import NoWorkerError, WorkerCutError, WorkerStalledError, WorkerStatusError
+from app.errors import NoWorkerError, WorkerCutError, WorkerStalledError, WorkerStatusError, WorkerUnreachableError
 from app.workers.balancing.base import Draw
 from app.workers.balancing.least_outstanding import LeastOutstanding
 from app.workers.client import HttpClient
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 
     from app.errors import CandidateError
+
+
+REFUSED = WorkerUnreachableError("no connection to the worker: connection refused")
 
 
 class Slow:
@@ -177,10 +180,10 @@ def test_a_trial_that_fails_ends_in_a_fleet_that_has_shrunk_meanwhile() -> None:
 def test_refused_connections_count_once_each_time_that_a_worker_goes_down() -> None:
     pool, (first, *_) = fleet(4)
     for _ in range(8):
-        pool.lost(first)
+        pool.lost(first, REFUSED)
     assert (first.up, first.health.strikes) == (False, 1)
     first.up = True
-    pool.lost(first)
+    pool.lost(first, REFUSED)
     assert first.health.state is State.EJECTED
 
 

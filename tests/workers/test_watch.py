@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from app.errors import WorkerStalledError
+from app.errors import WorkerStalledError, WorkerUnreachableError
 from app.workers import watch
 from app.workers.pool import Pool
 from app.workers.worker import Worker
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from app.workers.call import Call
+
+
+REFUSED = WorkerUnreachableError("no connection to the worker: connection refused")
 
 
 class Fleet:
@@ -130,9 +133,9 @@ def test_another_reason_for_being_down_is_told_apart() -> None:
     fleet = Fleet()
 
     async def scenario(pool: Pool) -> None:
-        pool.lost(pool.workers[0])
+        pool.lost(pool.workers[0], REFUSED)
         fleet.models = []
         await pool.probe(pool.workers[0])
 
     told = [(entry["event"], entry["reason"]) for entry in watched(fleet, scenario, probe_s=60) if "reason" in entry]
-    assert told == [("worker down", "no connection to the worker"), ("worker still down", "it serves no model")]
+    assert told == [("worker down", REFUSED.message), ("worker still down", "it serves no model")]
