@@ -16,7 +16,7 @@ import structlog
 
 from app.diversity.answers import answer_entropy, distinct_answers
 from app.diversity.lexical import copy_ratio, distinct_2
-from app.diversity.spectral import Matrix, max_similarity, mean_pairwise_similarity, vendi_score
+from app.diversity.spectral import Matrix, max_similarity, similarity_and_vendi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,12 +93,7 @@ async def _similarities(texts: list[str], embedder: Embedder) -> tuple[float | N
     matrix = await _embedded(texts, embedder)
     if matrix is None:
         return None, None
-    return await _off_loop_if(len(texts) > _INLINE_ROWS, _spectrum, matrix)
-
-
-def _spectrum(matrix: Matrix) -> tuple[float | None, float | None]:
-    """Return both measures of the matrix."""
-    return mean_pairwise_similarity(matrix), vendi_score(matrix)
+    return await _off_loop_if(len(texts) > _INLINE_ROWS, similarity_and_vendi, matrix)
 
 
 async def _embedded(texts: list[str], embedder: Embedder) -> Matrix | None:

@@ -6,6 +6,7 @@ not show; a row of zeros is like nothing.
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -15,33 +16,14 @@ Matrix: TypeAlias = NDArray[np.float32]
 _Precise: TypeAlias = NDArray[np.float64]
 
 
-def mean_pairwise_similarity(matrix: Matrix) -> float | None:
-    """Return the mean cosine over the n(n-1)/2 pairs of rows, in -1..1; None for fewer than two rows.
+def similarity_and_vendi(matrix: Matrix) -> tuple[float | None, float]:
+    """Return the mean cosine over the n(n-1)/2 pairs of rows, in -1..1, None for fewer than two; and the Vendi score.
 
-    Computed in O(n d) from the rows' sum s, as Σ_{i≠j} x_i·x_j = s·s - Σ x_i·x_i.
+    That is exp(-Σ λ log λ), λ the eigenvalues of K/n and K the rows' cosine matrix: between 1 and n. It reads as an
+    effective number of different rows. After Friedman and Dieng, arXiv 2210.02410.
     """
-    n = len(matrix)
-    if n < 2:  # noqa: PLR2004 - a pair takes two
-        return None
     rows = _unit_rows(matrix)
-    total = rows.sum(axis=0)
-    return _bounded(float(total @ total - np.sum(rows * rows)) / (n * (n - 1)), -1.0, 1.0)
-
-
-def vendi_score(matrix: Matrix) -> float:
-    """Return exp(-Σ λ log λ), λ the eigenvalues of K/n and K the rows' cosine matrix: between 1 and n.
-
-    It reads as an effective number of different rows. After Friedman and Dieng, arXiv 2210.02410. X Xᵀ and Xᵀ X
-    have the same eigenvalues but for zeros, so the smaller one is taken: O(n d min(n, d)).
-    """
-    n, d = matrix.shape
-    rows = _unit_rows(matrix)
-    shares = np.linalg.eigvalsh(rows @ rows.T if n <= d else rows.T @ rows)
-    shares = shares[shares > 0]
-    if not len(shares):
-        return 1.0
-    shares /= shares.sum()
-    return _bounded(float(np.exp(-np.sum(shares * np.log(shares)))), 1.0, float(n))
+    return _mean_similarity(rows), _vendi_score(rows)
 
 
 def max_similarity(row: NDArray[np.float32], others: Matrix) -> float | None:
@@ -52,11 +34,32 @@ def max_similarity(row: NDArray[np.float32], others: Matrix) -> float | None:
     return _bounded(float(cosines.max()), -1.0, 1.0)
 
 
+def _mean_similarity(rows: _Precise) -> float | None:
+    """Compute it in O(n d) from the rows' sum s, as Σ_{i≠j} x_i·x_j = s·s - Σ x_i·x_i."""
+    n = len(rows)
+    if n < 2:  # noqa: PLR2004 - a pair takes two
+        return None
+    total = rows.sum(axis=0)
+    return _bounded(float(total @ total - np.vdot(rows, rows)) / (n * (n - 1)), -1.0, 1.0)
+
+
+def _vendi_score(rows: _Precise) -> float:
+    """Compute it in O(n d min(n, d)): X Xᵀ and Xᵀ X have the same eigenvalues but for zeros; the smaller is taken."""
+    n, d = rows.shape
+    shares = np.linalg.eigvalsh(rows @ rows.T if n <= d else rows.T @ rows)
+    shares = shares[shares > 0]
+    if not len(shares):
+        return 1.0
+    shares /= shares.sum()
+    return _bounded(math.exp(-float(shares @ np.log(shares))), 1.0, float(n))
+
+
 def _unit_rows(matrix: Matrix) -> _Precise:
     """Return the rows in double precision, each scaled to length 1 unless it is zero."""
     rows = matrix.astype(np.float64)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0, lengths, 1.0)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    lengths[lengths == 0] = 1.0
+    return rows / lengths[:, np.newaxis]
 
 
 def _bounded(value: float, low: float, high: float) -> float:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
-from app.diversity.spectral import Matrix, max_similarity, mean_pairwise_similarity, vendi_score
+from app.diversity.spectral import Matrix, max_similarity, similarity_and_vendi
 
 if TYPE_CHECKING:
     from random import Random
@@ -20,6 +20,14 @@ MATRICES = stn.arrays(
     st.tuples(st.integers(1, 12), st.integers(1, 8)),
     elements=st.floats(-1, 1, width=32),
 ).filter(lambda matrix: bool((np.linalg.norm(matrix, axis=1) > 1e-3).all()))
+
+
+def mean_pairwise_similarity(matrix: Matrix) -> float | None:
+    return similarity_and_vendi(matrix)[0]
+
+
+def vendi_score(matrix: Matrix) -> float:
+    return similarity_and_vendi(matrix)[1]
 
 
 def cosines(matrix: Matrix) -> NDArray[np.float64]:
