@@ -120,10 +120,10 @@ class Drawing(msgspec.Struct, kw_only=True):
 
     member: Member
     started: float = msgspec.field(default_factory=perf_counter)
-    attempts: list[Attempt] = msgspec.field(default_factory=list["Attempt"])
+    attempts: list[Attempt] = []
     winner: Attempt | None = None
     heard: Attempt | None = None
-    tried: set[Worker] = msgspec.field(default_factory=set["Worker"])
+    tried: set[Worker] = set()
     draws: int = 0
     hedged: bool = False
 

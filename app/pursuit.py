@@ -142,6 +142,7 @@ class Pursuit:
         attempt.weigh(self._drafter.tokens(draft.members[0]))
 
         def ended(_: object) -> None:  # not in the task itself, which may be cancelled before it begins
+            attempt.task = None  # one that was cancelled holds the attempt in turn, by its error's traceback
             attempt.lift()
             for position in attempt.unwanted:
                 self._tab.give_up(attempt, draft.members[position], Fate.CANCELLED)

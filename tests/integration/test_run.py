@@ -137,6 +137,22 @@ def test_a_request_that_draws_all_leaves_nothing_behind_that_only_the_garbage_co
     assert left == []
 
 
+def test_nor_does_one_whose_vote_is_decided_early(stage: Stage) -> None:
+    decided_early(stage)
+    with _garbage() as left:
+        decided_early(stage)
+    assert left == []
+
+
+def decided_early(stage: Stage) -> None:
+    """Ask for a vote of eight that five decide, and wait until all has ended."""
+    slow = Reply(texts=("word " * 600,), delay_per_chunk_s=0.01)
+    stage.play(lambda received: slow if received.number >= 5 else GOOD)
+    assert stage.answer("parallel-8")["quorum"]["decision"]["stopped_by"] == "decided"
+    stage.worker.wait_until(lambda upstream: upstream.in_flight == 0)
+    time.sleep(0.1)
+
+
 @contextmanager
 def _garbage() -> Generator[list[str]]:
     """Yield a list that holds in the end which of our own objects only the collector would have found."""
