@@ -71,7 +71,9 @@ class Response:
             self.status = status
 
     def on_body(self, body: bytes) -> None:
-        """Note a piece of the body."""
+        """Note a piece of the body; before there is a status it is none's, and only more of what is bare."""
+        if not self.status:
+            return
         self.pieces.append(body)
         self.size += len(body)
         self._bare = 0

@@ -119,9 +119,22 @@ def test_a_body_is_whole_however_its_end_is_told(run: Callable[..., None], answe
         (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", WorkerGarbageError),
         (OK + b"X: " + b"x" * MAX_BARE, WorkerGarbageError),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: " + b"x" * 16 * MAX_BARE, WorkerGarbageError),
+        (b"HTTP/1.1 099 Nothing\r\n\r\nhello", WorkerCutError),
+        (b"HTTP/1.1 099 Nothing\r\n\r\n" + b"x" * 2 * MAX_BARE, WorkerGarbageError),
         (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", WorkerStatusError),
     ],
-    ids=["short", "no last chunk", "chunk", "garbage", "upgrade", "long head", "long trailer", "status"],
+    ids=[
+        "short",
+        "no last chunk",
+        "chunk",
+        "garbage",
+        "upgrade",
+        "long head",
+        "long trailer",
+        "no status",
+        "much of no status",
+        "status",
+    ],
 )
 def test_what_is_no_whole_answer_is_an_error(
     run: Callable[..., None], answer: bytes, error: type[CandidateError]
