@@ -32,7 +32,7 @@ def describe_refusal(status: int, body: bytes) -> WorkerStatusError:
     """
     try:
         fields = msgspec.json.decode(body, type=ErrorBody).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         fields = ErrorFields()
     return from_fields(status, fields)
 

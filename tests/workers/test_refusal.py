@@ -22,7 +22,9 @@ def test_a_well_formed_error_is_quoted() -> None:
         b'{"error": {"message": {"Traceback": 1}, "code": 400, "param": 3}}',
         b'{"error": {"message": ""}}',
         b'"\xff"',
+        b'{"error": {"message": ' + b"[" * 30_000 + b"]" * 30_000 + b"}}",
     ],
+    ids=lambda body: repr(body[:24]),
 )
 def test_whatever_else_a_server_says_is_not_quoted(body: bytes) -> None:
     error = describe_refusal(500, body)
