@@ -119,7 +119,7 @@ class Exchange:
         try:
             status = await self._ask()
         except WorkerCutError:  # servers close idle connections, and a kept one may be met at that very moment
-            status = await self._ask()
+            status = await self._ask(anew=True)  # as what has become of one may have become of all
         if status != OK:
             try:
                 raise describe_refusal(status, await read_at_most(self._connection, MAX_ERROR_BODY))
@@ -136,9 +136,9 @@ class Exchange:
         finally:
             self._connections.take_back(self._server, self._connection)
 
-    async def _ask(self) -> int:
-        """Send the request on a connection and return the response's status."""
-        self._connection = await self._connections.take(self._server)
+    async def _ask(self, *, anew: bool = False) -> int:
+        """Send the request on a connection, a kept one or `anew`, and return the response's status."""
+        self._connection = await self._connections.take(self._server, anew=anew)
         try:
             return await self._connection.ask(self._request)
         except BaseException:

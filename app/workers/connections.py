@@ -55,9 +55,9 @@ class Connections:
         self._spare: dict[Server, dict[Connection, None]] = {}
         self._encryption: ssl.SSLContext | None = None
 
-    async def take(self, server: Server) -> Connection:
-        """Return a connection that is open, as far as one can know. Raises `WorkerUnreachableError`."""
-        if spare := self._spare.get(server):
+    async def take(self, server: Server, *, anew: bool = False) -> Connection:
+        """Return a connection that is open, as far as one can know, or `anew`. Raises `WorkerUnreachableError`."""
+        if not anew and (spare := self._spare.get(server)):
             return spare.popitem()[0]
         try:
             return await self._open(server)

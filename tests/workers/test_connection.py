@@ -226,6 +226,31 @@ def test_a_connection_that_breaks_as_it_is_used_again_is_replaced(run: Callable[
     run(scenario())
 
 
+def test_kept_connections_that_all_break_as_they_are_used_again_are_replaced_by_a_new_one(
+    run: Callable[..., None],
+) -> None:
+    async def scenario() -> None:
+        both = asyncio.Barrier(2)
+
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            if worker.opened <= 2:
+                await both.wait()
+            writer.write(SIZED)
+
+        async def hang_up(writer: asyncio.StreamWriter) -> None:
+            writer.transport.abort()
+
+        worker = Worker(answer, hang_up)
+        async with worker.serving() as url, new_client() as client:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(2):
+                    group.create_task(ask(client, url))
+            assert await ask(client, url) == b"ok"
+        assert worker.opened == 3
+
+    run(scenario())
+
+
 def test_a_connection_without_requests_is_closed_after_a_while(
     run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
