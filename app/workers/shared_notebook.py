@@ -35,12 +35,16 @@ class SharedNotebook:
         self._lock = place.wishes_lock
 
     def read(self) -> Wishes:
-        """Return what is written down, by whichever process. Raises `UnavailableError`."""
+        """Return what is written down, by whichever process. Raises `UnavailableError`.
+
+        What can't be read as wishes is as good as gone: whoever knows later ones writes them down again.
+        """
         try:
-            written = read(self._file)
+            return msgspec.json.decode(read(self._file), type=Wishes)
         except OSError as error:
             raise _failed(error) from error
-        return msgspec.json.decode(written, type=Wishes) if written else Wishes()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return Wishes()
 
     def write(self, wishes: Wishes) -> None:
         """Write down what is wished from now on. Raises `UnavailableError`."""

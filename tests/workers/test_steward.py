@@ -153,15 +153,24 @@ def test_a_process_catches_up_by_itself_and_at_its_start(tmp_path: Path) -> None
     asyncio.run(scenario())
 
 
-def test_wishes_outlive_the_file_that_holds_them(tmp_path: Path) -> None:
+def unlink(path: Path) -> None:
+    path.unlink()
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(b'{"version": 9, "added": [{"url": "')
+
+
+@pytest.mark.parametrize("lose", [unlink, damage])
+def test_wishes_outlive_the_file_that_holds_them(lose: Callable[[Path], None], tmp_path: Path) -> None:
     async def scenario() -> None:
-        one, two = processes(tmp_path)
+        one, two, three = processes(tmp_path, 3)
         await one.steward.add(A)
-        (tmp_path / "wishes").unlink()
-        async with one.steward.kept():
-            await until((tmp_path / "wishes").exists)
-        await two.steward.catch_up()
-        assert one.names == two.names == {"a"}
+        lose(tmp_path / "wishes")
+        async with two.steward.kept(), one.steward.kept():
+            await until(lambda: two.names == {"a"})
+        await three.steward.catch_up()
+        assert one.names == three.names == {"a"}
 
     asyncio.run(scenario())
 
