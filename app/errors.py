@@ -42,6 +42,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+CLIENT_ERRORS = range(400, 500)
+"""HTTP's statuses that say that the request is wrong."""
+
 
 class QuorumError(Exception):
     """A failure with a message that says what to change.
@@ -255,8 +258,8 @@ class WorkerStatusError(CandidateError):
 
     @property
     def others_may_serve(self) -> bool:
-        """Whether the request may be right for another worker."""
-        return self.workers_fault or self.unknown_there
+        """Whether the request may be right for another worker, as no 4xx says that it is wrong."""
+        return self.unknown_there or self.worker_status not in CLIENT_ERRORS
 
 
 class WorkerUnreachableError(CandidateError):

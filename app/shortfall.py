@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.errors import (
+    CLIENT_ERRORS,
     AllCandidatesFailedError,
     BudgetTooSmallError,
     DeadlineExceededError,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from app.candidates import Candidate, Failure
 
-CLIENT_ERRORS = range(400, 500)
 SERVERS_OWN = {401, 403, 404}
 """Refusals that tell of the gateway's configuration (its key, the model's name), not of the client's request."""
 

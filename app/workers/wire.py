@@ -28,6 +28,7 @@ MAX_LINE = 16 * 1024 * 1024
 DONE = b"[DONE]"
 BOM = b"\xef\xbb\xbf"
 BAD_GATEWAY = 502
+FAILURES = range(400, 600)
 
 
 class ToolCallDelta(msgspec.Struct):
@@ -193,6 +194,6 @@ def _data_of_other(line: bytes) -> bytes:
 
 
 def _refusal(error: ErrorFields | str) -> WorkerStatusError:
-    """Return the error that a worker has sent in its stream."""
+    """Return the error that a worker has sent in its stream; its code is taken for a status where it may be one."""
     fields = ErrorFields(message=error) if isinstance(error, str) else error
-    return from_fields(fields.code if isinstance(fields.code, int) else BAD_GATEWAY, fields)
+    return from_fields(fields.code if isinstance(fields.code, int) and fields.code in FAILURES else BAD_GATEWAY, fields)

@@ -116,6 +116,15 @@ def test_what_is_the_clients_fault_or_only_full_never_counts_against_a_worker(st
     assert first.health.strikes == 0
 
 
+@pytest.mark.parametrize("status", [204, 302, 500])
+def test_any_other_status_counts_against_the_worker_and_sends_the_request_to_another(status: int) -> None:
+    pool, (first, *_) = fleet(4)
+    error = WorkerStatusError("no", worker_status=status)
+    fail(pool, first, error=error)
+    assert not first.serves
+    assert error.others_may_serve
+
+
 @pytest.mark.parametrize(("status", "asked"), [(503, False), (404, True)])
 def test_a_worker_that_says_it_is_full_or_does_not_know_the_model_is_passed_over_for_a_moment(
     status: int, *, asked: bool

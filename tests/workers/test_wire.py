@@ -127,6 +127,8 @@ def test_an_event_of_unreasonable_length_is_refused() -> None:
     [
         (b'{"message": "too long", "code": 400}', 400, None),
         (b'{"message": "too long", "code": "context_length_exceeded"}', 502, "context_length_exceeded"),
+        (b'{"message": "too long", "code": 0}', 502, None),
+        (b'{"message": "too long", "code": true}', 502, None),
         (b'{"message": "too long"}', 502, None),
         (b'"too long"', 502, None),
     ],
