@@ -10,7 +10,7 @@ nothing was said.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
 
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes that one event may take; more is no completion chunk."""
+
+MOST_TOKENS = 1_000_000_000
+"""Tokens beyond which, as below 0, a worker's count is no count, and would spoil all that is reckoned with it."""
+
+Tokens: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 
 DONE = b"[DONE]"
 BOM = b"\xef\xbb\xbf"
@@ -63,14 +68,14 @@ class LogProbs(msgspec.Struct):
 class PromptDetails(msgspec.Struct):
     """Where the prompt's tokens came from."""
 
-    cached_tokens: int | None = None
+    cached_tokens: Tokens | None = None
 
 
 class ChunkUsage(msgspec.Struct):
     """Token counts as the worker sends them."""
 
-    prompt_tokens: int | None = 0
-    completion_tokens: int | None = 0
+    prompt_tokens: Tokens | None = 0
+    completion_tokens: Tokens | None = 0
     prompt_tokens_details: PromptDetails | None = None
 
 

@@ -78,6 +78,10 @@ def test_a_last_event_without_an_end_is_read_at_the_end() -> None:
         b'data: {"choices": 5}\n',
         b'data: {"choices": [{"index": "0"}]}\n',
         b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n',
+        b'data: {"choices": [], "usage": {"completion_tokens": -1}}\n',
+        b'data: {"choices": [], "usage": {"completion_tokens": 1' + b"0" * 400 + b"}}\n",
+        b'data: {"choices": [], "usage": {"prompt_tokens": 1' + b"0" * 400 + b"}}\n",
+        b'data: {"choices": [], "usage": {"prompt_tokens_details": {"cached_tokens": -1}}}\n',
         b"\x00\x01\n",
     ],
 )
