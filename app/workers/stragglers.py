@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+import structlog
 
 from app.errors import WorkerStalledError
 
@@ -44,6 +45,8 @@ NARROWEST, WIDEST = 3.0, 12.0
 
 FIRST_FLOOR_S, SILENCE_FLOOR_S, RATE_AFTER_S = 0.1, 1.0, 1.0
 """Seconds below which nobody is called late with a first token, or silent, and after which a rate is one."""
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Behind(Enum):
@@ -194,7 +197,7 @@ class Stragglers:
             if why is not Behind.OUT_OF_SERVICE and not known:
                 self._following[call] = True
                 struck.setdefault(call.worker, why)
-            if call.fell_behind(why):
+            if _told(call, why):
                 self._following.pop(call, None)
         for worker, why in struck.items():
             self._struck(worker, why)
@@ -217,3 +220,12 @@ class Stragglers:
         taken = call.last_at - call.first_at
         slow = taken > RATE_AFTER_S and taken > limits.token_s * (call.tokens - 1)
         return Behind.SLOW if slow else None
+
+
+def _told(call: Followed, why: Behind) -> bool:
+    """Tell a call's owner; return whether that is settled. Whatever goes wrong with one, the others are followed."""
+    try:
+        return call.fell_behind(why)
+    except Exception:
+        log.exception("call can't be helped", worker=call.worker.id)
+        return True

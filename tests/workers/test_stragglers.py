@@ -162,3 +162,18 @@ def test_a_call_that_ended_is_followed_no_more() -> None:
     stragglers.left(call, well=False)
     stragglers.look(1e6)
     assert call.told == []
+
+
+def test_an_owner_that_can_not_be_told_keeps_nobody_from_being_followed() -> None:
+    class Broken(Followed):
+        def fell_behind(self, why: Behind) -> bool:
+            self.told.append(why)
+            raise RuntimeError
+
+    stragglers, _ = usual()
+    broken, other = Broken(), Followed()
+    for call in (broken, other):
+        stragglers.follow(call)
+    for _ in range(2):
+        stragglers.look(10.0)
+    assert (len(broken.told), len(other.told)) == (1, 1)
