@@ -50,5 +50,8 @@ def decode(value: bytes) -> Entry:
     """Read an entry. Raises ValueError with the reason where it is none, or has no address of a worker."""
     if len(value) > MAX_ENTRY_BYTES:
         raise ValueError(f"it is longer than {MAX_ENTRY_BYTES} bytes")
-    entry = _decoder.decode(value)  # its errors are ValueErrors
+    try:
+        entry = _decoder.decode(value)  # its other errors are ValueErrors
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     return replace(entry, url=address(entry.url))

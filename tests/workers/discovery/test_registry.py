@@ -211,6 +211,7 @@ def test_a_redis_that_hangs_is_one_that_is_down(redis_server: RedisServer) -> No
         b'{"url": "http://me:hidden@10.0.0.9:1", "lease_s": 1}',
         b'{"url": "http://10.0.0.8:8000", "lease_s": 1}',
         b'{"url": "http://10.0.0.9:1", "lease_s": 1, "more": "' + b"x" * MAX_ENTRY_BYTES + b'"}',
+        b'{"url": "http://10.0.0.9:1", "lease_s": 1, "more": ' + b"[" * 4_000 + b"]" * 4_000 + b"}",
     ],
 )
 def test_an_entry_that_can_not_be_read_is_skipped_and_told_once(redis_server: RedisServer, value: bytes) -> None:
