@@ -62,6 +62,7 @@ class Connections:
         try:
             return await self._open(server)
         except (OSError, UnicodeError) as error:  # the latter of names that can't be; a time-out is one of the others
+            self._resolver.doubt(server[0])
             raise WorkerUnreachableError(f"no connection to the worker: {why_no_connection(error)}") from error
 
     def take_back(self, server: Server, connection: Connection) -> None:

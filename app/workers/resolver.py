@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 FRESH_S = 60.0
 """Seconds for which an answer is not asked for again."""
 
+DOUBTED_S = 5.0
+"""The same of one whose addresses take no connection any more: the host may have moved, or be down."""
+
 PATIENCE_S = 5.0
 """Seconds to wait for the first answer on a name."""
 
@@ -47,6 +50,10 @@ class Name:
             self._standing.answered()
         self._fresh_until = now + FRESH_S
 
+    def doubt(self) -> None:
+        """Be told that none of its addresses takes a connection: ask anew before long."""
+        self._fresh_until = min(self._fresh_until, asyncio.get_running_loop().time() + DOUBTED_S)
+
     async def _ask(self) -> Sequence[str]:
         """Return its addresses. Raises `UnansweredError` where there is no answer, or none in it."""
         found = await self._lookup.addresses(within_s=REFRESH_S if self.addresses else PATIENCE_S)
@@ -74,6 +81,11 @@ class Resolver:
             name = self._names[host] = Name(host, self._resolve)
         await name.refresh()
         return name.addresses
+
+    def doubt(self, host: str) -> None:
+        """Be told that none of the addresses of `host` takes a connection."""
+        if name := self._names.get(host):
+            name.doubt()
 
 
 def _is_address(host: str) -> bool:

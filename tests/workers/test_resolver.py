@@ -111,3 +111,20 @@ def test_the_client_asks_for_names_here_and_takes_the_first_address_that_answers
             assert b"scripted" in await client.fetch(f"http://vllm.example:{port}/v1/models", timeout_s=5.0)
 
     asyncio.run(scenario())
+
+
+def test_a_worker_that_has_moved_is_found_before_its_name_would_be_looked_up_anyway(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resolver, "DOUBTED_S", 0.0)
+
+    async def scenario() -> None:
+        dns = Dns("127.0.0.2")
+        async with Upstream() as worker, HttpClient(connect_s=1.0, idle_s=1.0, resolve=dns) as client:
+            url = f"http://vllm.example:{urlsplit(worker.url).port}/v1/models"
+            with pytest.raises(WorkerUnreachableError):
+                await client.fetch(url, timeout_s=5.0)
+            dns.addresses = ("127.0.0.1",)
+            assert b"scripted" in await client.fetch(url, timeout_s=5.0)
+
+    asyncio.run(scenario())
