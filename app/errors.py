@@ -28,6 +28,7 @@
       └─ CandidateError          one candidate's failure; siblings go on, so it never reaches a client as such
            ├─ WorkerStatusError      the worker answered with an error status
            ├─ WorkerUnreachableError no connection to the worker
+           │    └─ NoConnectionLeftError  as this machine can open no more of them
            ├─ WorkerCutError         the connection broke before the answer's end
            ├─ WorkerStalledError     no bytes for longer than the idle time-out
            └─ WorkerGarbageError     an answer that is not the protocol's, or ends without a `finish_reason`
@@ -266,6 +267,10 @@ class WorkerUnreachableError(CandidateError):
     """No connection to the worker could be made."""
 
     code = "worker_unreachable"
+
+
+class NoConnectionLeftError(WorkerUnreachableError):
+    """This machine can open no more connections, whoever they lead to: it says nothing about the worker."""
 
 
 class WorkerCutError(CandidateError):

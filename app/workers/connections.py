@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ssl
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -11,12 +12,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app.errors import WorkerUnreachableError
+from app.errors import NoConnectionLeftError, WorkerUnreachableError
 from app.workers.connection import Connection
 from app.workers.unreachable import why_no_connection
 
 if TYPE_CHECKING:
     from app.workers.resolver import Resolver
+
+OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What the system says where this machine, or process, has no room for another connection."""
 
 Server: TypeAlias = tuple[str, int, bool]
 """What connections are told apart by: a host, its port, and whether they are encrypted."""
@@ -62,6 +66,9 @@ class Connections:
         try:
             return await self._open(server)
         except (OSError, UnicodeError) as error:  # the latter of names that can't be; a time-out is one of the others
+            if isinstance(error, OSError) and error.errno in OWN_LIMITS:
+                message = f"the gateway can open no more connections: {why_no_connection(error)}"
+                raise NoConnectionLeftError(message) from error
             self._resolver.doubt(server[0])
             raise WorkerUnreachableError(f"no connection to the worker: {why_no_connection(error)}") from error
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.errors import ModelNotFoundError, NoWorkerError, WorkerStatusError
+from app.errors import ModelNotFoundError, NoConnectionLeftError, NoWorkerError, WorkerStatusError
 from app.workers.balancing.base import Draw
 from app.workers.balancing.two_choices import TwoChoices
 from app.workers.ejection import Ejector
@@ -172,7 +172,9 @@ class Pool:
 
     def lost(self, worker: Worker, error: WorkerUnreachableError) -> None:
         """Take a worker that can't be reached out of service until the next probe finds it again."""
-        if worker.up:
+        if isinstance(error, NoConnectionLeftError):
+            self._complain(worker, error)
+        elif worker.up:
             self.ejector.strike(worker, Reason.FAILURES)
             worker.up, worker.problem = False, error.message
             log.warning("worker down", worker=worker.id, url=worker.url, reason=worker.problem)

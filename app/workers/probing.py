@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from app.errors import CandidateError, WorkerStalledError, WorkerStatusError
+from app.errors import CandidateError, NoConnectionLeftError, WorkerStalledError, WorkerStatusError
 from app.workers.worker import ModelList, Props
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Prober:
             # A server with all hands full may keep a probe waiting: one that sends us tokens meanwhile is alive.
             busy = worker.up and worker.load.in_flight and worker.load.pieces != pieces
             return None if busy else "it doesn't answer in time"
+        except NoConnectionLeftError:
+            return worker.problem  # nothing was found out
         except CandidateError as error:
             return error.message
         except UNREADABLE:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
+import resource
 import subprocess
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ import uvloop
 
 from app.errors import (
     CandidateError,
+    NoConnectionLeftError,
     WorkerCutError,
     WorkerGarbageError,
     WorkerStalledError,
@@ -25,7 +28,7 @@ from app.workers.response import MAX_BARE
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
     from pathlib import Path
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -430,5 +433,27 @@ def test_a_name_that_can_not_be_is_unreachable(run: Callable[..., None]) -> None
         async with new_client() as client:
             with pytest.raises(WorkerUnreachableError):
                 await ask(client, f"http://{'x' * 80}.test/")
+
+    run(scenario())
+
+
+@contextlib.contextmanager
+def no_more_files() -> Generator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    full = os.open(os.devnull, os.O_RDONLY)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (full, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        os.close(full)
+
+
+def test_a_gateway_that_can_open_no_more_connections_says_that_it_is_the_gateway(run: Callable[..., None]) -> None:
+    async def scenario() -> None:
+        async with Worker(SIZED).serving() as url, new_client() as client:
+            with no_more_files(), pytest.raises(NoConnectionLeftError, match="too many open files"):
+                await client.fetch(url.replace("localhost", "127.0.0.1"), timeout_s=LONG_S)
+            assert await ask(client, url) == b"ok"
 
     run(scenario())

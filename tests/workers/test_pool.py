@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.errors import NoWorkerError, WorkerCutError, WorkerStalledError, WorkerStatusError, WorkerUnreachableError
+from app.errors import (
+    NoConnectionLeftError,
+    NoWorkerError,
+    WorkerCutError,
+    WorkerStalledError,
+    WorkerStatusError,
+    WorkerUnreachableError,
+)
 from app.workers.balancing.base import Draw
 from app.workers.balancing.least_outstanding import LeastOutstanding
 from app.workers.client import HttpClient
@@ -194,6 +201,14 @@ def test_refused_connections_count_once_each_time_that_a_worker_goes_down() -> N
     first.up = True
     pool.lost(first, REFUSED)
     assert first.health.state is State.EJECTED
+
+
+def test_a_gateway_that_can_open_no_more_connections_holds_that_against_no_worker() -> None:
+    pool, (first, *_) = fleet(4)
+    for _ in range(8):
+        pool.lost(first, NoConnectionLeftError("too many open files"))
+    assert first.serves
+    assert first.health.strikes == 0
 
 
 def test_another_worker_is_none_of_those_to_avoid_and_may_be_one_out_of_service() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from app.errors import WorkerStalledError, WorkerUnreachableError
+from app.errors import NoConnectionLeftError, WorkerStalledError, WorkerUnreachableError
 from app.workers import watch
 from app.workers.pool import Pool
 from app.workers.worker import Worker
@@ -23,7 +23,8 @@ REFUSED = WorkerUnreachableError("no connection to the worker: connection refuse
 class Fleet:
     """A client whose workers list `models`.
 
-    A page that is in `hanging` never comes, one in `frozen` fails as if so, one in `broken` raises what nobody expects.
+    A page that is in `hanging` never comes, one in `frozen` fails as if so, one in `broken` raises what nobody expects;
+    none is asked for where there is no connection `left`.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class Fleet:
         self.hanging: set[str] = set()
         self.frozen: set[str] = set()
         self.broken: set[str] = set()
+        self.left = True
         self.fetched: list[str] = []
 
     def stream(self, url: str, body: bytes) -> Call:
@@ -38,6 +40,8 @@ class Fleet:
 
     async def fetch(self, url: str, *, timeout_s: float) -> bytes:
         self.fetched.append(url)
+        if not self.left:
+            raise NoConnectionLeftError(url)
         if url in self.hanging:
             await asyncio.sleep(timeout_s)
         if url in self.hanging | self.frozen:
@@ -139,3 +143,21 @@ def test_another_reason_for_being_down_is_told_apart() -> None:
 
     told = [(entry["event"], entry["reason"]) for entry in watched(fleet, scenario, probe_s=60) if "reason" in entry]
     assert told == [("worker down", REFUSED.message), ("worker still down", "it serves no model")]
+
+
+def test_what_is_known_of_a_worker_stands_where_it_can_not_be_asked_for_the_gateways_own_sake() -> None:
+    fleet = Fleet()
+
+    async def scenario(pool: Pool) -> None:
+        fleet.left = False
+        for _ in range(2):
+            await pool.probe(pool.workers[0])
+            assert pool.workers[0].up
+            pool.lost(pool.workers[0], WorkerUnreachableError("gone"))
+            await pool.probe(pool.workers[0])
+            assert not pool.workers[0].up
+            fleet.left = True
+            await pool.probe(pool.workers[0])
+            fleet.left = False
+
+    watched(fleet, scenario, probe_s=60)
