@@ -13,6 +13,7 @@ import structlog
 
 from app.errors import ConflictError, NotFoundError, UnavailableError
 from app.workers.discovery.base import NAME_PATTERN
+from app.workers.watch import Round
 from app.workers.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -201,8 +202,7 @@ class Steward:
         """Ask workers how they are; those that haven't answered in time are asked once more by and by."""
         try:
             async with asyncio.timeout(ASKING_S), asyncio.TaskGroup() as group:
-                for worker in workers:
-                    group.create_task(self._pool.probe(worker))
+                Round(self._pool.probe).begin(group, workers)
         except TimeoutError:
             self._pool.suspects.update(worker for worker in workers if not worker.up)
 

@@ -49,6 +49,13 @@ class Mute(Willing):
         return MODELS
 
 
+class Broken(Willing):
+    """A client that fails as nobody expects."""
+
+    async def fetch(self, url: str, *, timeout_s: float) -> bytes:
+        raise ZeroDivisionError(url, timeout_s)
+
+
 class Process:
     """The part of one gateway process that an operator talks to."""
 
@@ -183,6 +190,17 @@ def test_a_worker_that_does_not_answer_a_sibling_is_known_to_it_and_asked_again(
         await two.steward.catch_up()
         assert two.names == {"a"}
         assert {worker.id for worker in two.pool.suspects} == {"a"}
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_can_not_be_asked_for_a_reason_that_nobody_expects_ends_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        one, _ = processes(tmp_path)
+        two = Process(SharedNotebook(Place(index=1, count=2, directory=tmp_path)), Broken())
+        await one.steward.add(A)
+        await two.steward.catch_up()
+        assert two.names == {"a"}
 
     asyncio.run(scenario())
 
