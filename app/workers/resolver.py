@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from typing import TYPE_CHECKING
 
+from app.loopback import is_ip
 from app.workers.discovery.lookup import Lookup, UnansweredError
 from app.workers.discovery.standing import Standing
 
@@ -76,7 +76,7 @@ class Resolver:
         """Return the addresses of `host`, which may be one itself. Raises `OSError` where there never were any."""
         name = self._names.get(host)
         if name is None:
-            if _is_address(host):
+            if is_ip(host):
                 return (host,)
             name = self._names[host] = Name(host, self._resolve)
         await name.refresh()
@@ -86,12 +86,3 @@ class Resolver:
         """Be told that none of the addresses of `host` takes a connection."""
         if name := self._names.get(host):
             name.doubt()
-
-
-def _is_address(host: str) -> bool:
-    """Whether a host is given by its address."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
