@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.descriptors import allow_many
 from app.errors import QuorumError
 from app.hangup import hold_hangups
 from app.settings.origin import DEFAULT_CONFIG
@@ -133,6 +134,7 @@ def serve(options: argparse.Namespace) -> int:
     read = partial(load_settings, file, given(options))
     settings = read()
     configure_logging(settings.log_level)
+    allow_many()
     if settings.processes == 1:
         return serve_alone(settings, read)
     from app.processes.parent import serve_with_children  # noqa: PLC0415 - nor this

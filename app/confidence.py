@@ -45,6 +45,9 @@ class Entry(msgspec.Struct):
     top_logprobs: list[Alternative] | None = None
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What comes of an entry that is none; the last where it is nested too deeply."""
+
 _decode = msgspec.json.Decoder(Entry).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -85,7 +88,7 @@ def _cut(entry: bytes, count: int) -> bytes:
     try:
         fields = _decode_fields(entry)
         alternatives = _decode_list(fields.get("top_logprobs", b"[]"))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return entry
     if len(alternatives) <= count:
         return entry
@@ -95,7 +98,7 @@ def _cut(entry: bytes, count: int) -> bytes:
 def _token_confidence(entry: bytes) -> float | None:
     try:
         alternatives = _decode(entry).top_logprobs or ()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     found = [max(one.logprob, LOWEST_LOGPROB) for one in alternatives if one.logprob is not None]
     found = [value for value in found if isfinite(value)]

@@ -10,6 +10,7 @@ import msgspec
 from app.candidates import Candidate, Failure, Reply, Usage
 from app.errors import QuorumError, WorkerStatusError
 from app.workers.call import Call
+from app.workers.health import State
 
 if TYPE_CHECKING:
     import asyncio
@@ -51,6 +52,7 @@ class Attempt:
         self.slow = False
         self.task: asyncio.Task[None] | None = None
         self._weight: tuple[int, int] | None = None
+        self._trial = worker.health.state is State.ON_TRIAL
         self._completed = completed
         self._spent = spent
         self._behind = behind
@@ -70,7 +72,8 @@ class Attempt:
         """Take its weight off its worker; nothing where that has been done."""
         if self._weight is not None:
             self.worker.load.end(*self._weight)
-            self.worker.health.trying = False
+            if self._trial:
+                self.worker.health.trying = False
             self._weight = None
 
     @property

@@ -210,7 +210,7 @@ class Pursuit:
         often enough, and where the pool's allowance or the request's own budget is used up.
         """
         refused = isinstance(error, WorkerStatusError) and not error.others_may_serve
-        if refused or not self.under_way[member.index].may_be_drawn_again or not self._pool.retries.allows():
+        if refused or not self.under_way[member.index].may_be_drawn_again or not self._pool.retries.left:
             return False
         return self._tab.renew(attempt, member) and self._pool.retries.take()
 
@@ -228,9 +228,9 @@ class Pursuit:
     def _hedge(self, attempt: Attempt, members: Sequence[Member], allowance: Allowance) -> None:
         """Draw candidates on another worker beside an attempt, where there is one and nobody's budget is used up."""
         elsewhere = self._elsewhere(attempt, members)
-        if elsewhere is None or not elsewhere.reachable or not allowance.allows(len(members)):
+        if elsewhere is None or not elsewhere.reachable:
             return
-        hedged = [member for member in members if self._tab.reserve_again(member)]
+        hedged = [member for member in members[: allowance.left] if self._tab.reserve_again(member)]
         allowance.take(len(hedged))
         for member in hedged:
             self.under_way[member.index].hedged = True

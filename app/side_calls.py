@@ -21,6 +21,7 @@ from app.inquiry import Said, SideCall
 from app.tokens import TEMPLATE_TOKENS, prompt_tokens
 from app.workers.balancing.base import Draw
 from app.workers.call import Call
+from app.workers.health import State
 from app.workers.wire import usage_of
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ class SideCalls:
         errand.worker = worker
         errand.reached += 1
         tokens = errand.prompt + errand.max_tokens
+        trial = worker.health.state is State.ON_TRIAL
         worker.load.begin(1, tokens)
         watch = self.busy if errand.model == self._model else self.upstream
         watch.start()
@@ -212,7 +214,8 @@ class SideCalls:
         finally:
             watch.stop()
             worker.load.end(1, tokens)
-            worker.health.trying = False
+            if trial:
+                worker.health.trying = False
 
     def _settle(self, errand: Errand, usage: Usage) -> None:
         """Put down what the call cost, and nothing where it reached no worker."""

@@ -17,6 +17,7 @@ from app.confidence import (
     with_alternatives,
 )
 
+DEEP = b'{"other": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 LOGPROBS = st.lists(st.floats(-30, 0), min_size=2, max_size=5)
 
 
@@ -55,7 +56,17 @@ def test_the_least_sure_passage_is_found_wherever_it_stands(place: int) -> None:
 
 @pytest.mark.parametrize(
     "entries",
-    [[], [entry()], [entry(-0.1)], [entry(None, None)], [b"{}"], [b"null"], [b"\xff"], [b'{"top_logprobs": 3}']],
+    [
+        [],
+        [entry()],
+        [entry(-0.1)],
+        [entry(None, None)],
+        [b"{}"],
+        [b"null"],
+        [b"\xff"],
+        [b'{"top_logprobs": 3}'],
+        [DEEP],
+    ],
 )
 def test_without_alternatives_nothing_can_be_said(entries: list[bytes]) -> None:
     assert confidence(entries) is None

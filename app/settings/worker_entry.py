@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AnyHttpUrl, Field, field_validator
 
 from app.settings.kinds import Section, worker_name
 from app.workers.discovery.address import address
-from app.workers.discovery.base import MAX_LABELS, Announced, check_labels
+from app.workers.discovery.base import MAX_LABELS, MAX_LIMIT, Announced, check_labels
 
 
 class WorkerEntry(Section):
@@ -16,7 +16,7 @@ class WorkerEntry(Section):
 
     url: AnyHttpUrl
     name: Annotated[str, AfterValidator(worker_name)] | None = None
-    limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1, le=MAX_LIMIT)
     labels: dict[str, str] = Field(default={}, max_length=MAX_LABELS)
 
     @field_validator("url")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from app.workers.wire import Choice, Chunk, ChunkUsage, RawChoice
 
 
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+"""Bytes that the stream of one completion may take; a hundred thousand tokens with all their log-probabilities fit."""
+
 Watcher: TypeAlias = "Callable[[Sequence[RawChoice]], Awaitable[None]]"
 """Told what each piece of a response adds, while it is generated, thinking apart from text as in a `Reply`.
 
@@ -60,10 +63,13 @@ class Call:
 
         Raises the subclasses of `CandidateError`; whatever completion is still `open` then has failed of it.
         """
-        reader = ChunkReader()
+        reader, left = ChunkReader(), MAX_ANSWER_BYTES * len(self.completions)
         try:
             async with client.stream(url, body) as pieces:
                 async for data in pieces:
+                    left -= len(data)
+                    if left < 0:
+                        raise WorkerGarbageError("the worker's answer is of unreasonable length")
                     await self._take(reader.feed(data))
                     if reader.done:
                         break

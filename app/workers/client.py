@@ -119,6 +119,8 @@ class Exchange:
         try:
             status = await self._ask()
         except WorkerCutError:  # servers close idle connections, and a kept one may be met at that very moment
+            if not self._connection.kept:
+                raise
             status = await self._ask(anew=True)  # as what has become of one may have become of all
         if status != OK:
             try:

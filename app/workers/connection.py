@@ -25,7 +25,7 @@ class Connection(asyncio.Protocol):
     """Sends one request at a time and receives its response: the status first, then the body, by iterating.
 
     `idle_s` is the longest silence while a response is awaited, in seconds; how long a reader takes doesn't count.
-    `lost` is told when the connection is no longer open.
+    `lost` is told when the connection is no longer open. `kept` tells that it has served before.
     """
 
     def __init__(self, *, idle_s: float, lost: Callable[[Connection], None]) -> None:
@@ -38,6 +38,7 @@ class Connection(asyncio.Protocol):
         self._problem: tuple[type[CandidateError], str] | None = None
         self._asked = False
         self._paused = False
+        self.kept = False
 
     async def ask(self, request: bytes) -> int:
         """Send a request and return the status of its response.
@@ -81,7 +82,8 @@ class Connection(asyncio.Protocol):
         self._asked = False
         self._since = self._loop.time()
         whole = self._response.ended and self._response.lasts and not self._paused
-        return whole and self._problem is None and not self._transport.get_write_buffer_size()
+        self.kept = whole and self._problem is None and not self._transport.get_write_buffer_size()
+        return self.kept
 
     def close(self) -> None:
         """Close the connection at once, whatever is under way."""

@@ -26,6 +26,10 @@ Server: TypeAlias = tuple[str, int, bool]
 """What connections are told apart by: a host, its port, and whether they are encrypted."""
 
 
+MOST_TRIED = 3
+"""Addresses of a name that are tried for one connection."""
+
+
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a URL leads: to a server, and there to a path; `host` is what the request's header of that name says."""
 
@@ -49,7 +53,8 @@ def place_of(url: str) -> Place:
 class Connections:
     """Hands out connections, each to one request at a time; those that come back last go out first.
 
-    A connection may take `connect_s` seconds to open, its encryption included, and the addresses of a name share them.
+    A connection may take `connect_s` seconds to open, its encryption included, once the addresses of its name are
+    known, which share them.
     """
 
     def __init__(self, *, connect_s: float, idle_s: float, resolver: Resolver) -> None:
@@ -58,6 +63,7 @@ class Connections:
         self._idle_s = idle_s
         self._spare: dict[Server, dict[Connection, None]] = {}
         self._encryption: ssl.SSLContext | None = None
+        self._good: dict[str, str] = {}
 
     async def take(self, server: Server, *, anew: bool = False) -> Connection:
         """Return a connection that is open, as far as one can know, or `anew`. Raises `WorkerUnreachableError`."""
@@ -87,12 +93,15 @@ class Connections:
         await asyncio.sleep(0)  # which is when they are
 
     async def _open(self, server: Server) -> Connection:
-        """Return a new connection to the first of a server's addresses that takes it. Raises `OSError`."""
-        addresses = await self._resolver.addresses(server[0])
-        for address in addresses[:-1]:
+        """Return a new connection to one of a server's addresses, the last that took one first. Raises `OSError`."""
+        host = server[0]
+        addresses = await self._resolver.addresses(host)
+        tried = sorted(addresses, key=lambda one: one != self._good.get(host))[:MOST_TRIED]
+        within_s = self._connect_s / len(tried)
+        for address in tried[:-1]:
             with contextlib.suppress(OSError):
-                return await self._open_at(address, server, self._connect_s / len(addresses))
-        return await self._open_at(addresses[-1], server, self._connect_s / len(addresses))
+                return await self._open_at(address, server, within_s)
+        return await self._open_at(tried[-1], server, within_s)
 
     async def _open_at(self, address: str, server: Server, within_s: float) -> Connection:
         """Return a new connection to a server at an address of its. Raises `OSError`."""
@@ -103,7 +112,9 @@ class Connections:
         context, name = (self._encryption, host) if encrypted else (None, None)
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(within_s):
-            return (await loop.create_connection(factory, address, port, ssl=context, server_hostname=name))[1]
+            _, connection = await loop.create_connection(factory, address, port, ssl=context, server_hostname=name)
+        self._good[host] = address
+        return connection
 
     def _forget(self, server: Server, connection: Connection) -> None:
         """Be told that a connection is no longer open."""

@@ -41,16 +41,17 @@ class Allowance:
         """Note calls that are made for the first time."""
         self._left = min(self._burst, self._left + self._share * calls)
 
-    def allows(self, calls: int = 1) -> bool:
-        """Return whether so many calls may be repeated now."""
+    @property
+    def left(self) -> int:
+        """How many calls may be repeated now."""
         now = self._clock()
         self._left = min(self._burst, self._left + self._per_s * (now - self._seen))
         self._seen = now
-        return self._left >= calls
+        return int(self._left)
 
     def take(self, calls: int = 1) -> bool:
         """Return whether so many calls may be repeated; if so they are taken out."""
-        if not self.allows(calls):
+        if self.left < calls:
             return False
         self._left -= calls
         self.taken += calls

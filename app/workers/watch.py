@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from contextlib import asynccontextmanager
 from functools import partial
@@ -70,6 +71,7 @@ class Watch:
         self._prober = prober
         self._sources = sources
         self._probe_s = probe_s
+        self._numbers = itertools.count(1)
 
     @asynccontextmanager
     async def kept(self) -> AsyncGenerator[None]:
@@ -90,11 +92,16 @@ class Watch:
 
     async def _follow(self, source: Source, heard: asyncio.Event) -> None:
         """Take in what a source names, again and again."""
-        async for announced in source.watch():
-            new = self._pool.roster.take(source.name, announced, numbered=source.name == LISTED)
-            self._pool.reindex()
-            await self._probe(new)
-            heard.set()
+        asked = Round(self.ask)
+        async with asyncio.TaskGroup() as group:
+            async for announced in source.watch():
+                new = self._pool.roster.take(source.name, announced, numbered=source.name == LISTED)
+                self._pool.reindex()
+                if heard.is_set():
+                    asked.begin(group, new)
+                else:
+                    await self._probe(new)
+                    heard.set()
 
     async def _probes(self) -> None:
         """Ask all workers how they are, again and again."""
@@ -133,7 +140,12 @@ class Watch:
     async def ask(self, worker: Worker, timeout_s: float = PROBE_TIMEOUT_S) -> None:
         """Ask a worker how it is, and put that down."""
         before = worker.up, worker.models, worker.limit
-        self._note(worker, await self._prober.problem(worker, timeout_s))
+        asked = next(self._numbers)
+        problem = await self._prober.problem(worker, timeout_s)
+        if asked < worker.answered:
+            return  # what was asked later was answered sooner
+        worker.answered = asked
+        self._note(worker, problem)
         _, models, _ = before
         if gone := sorted(models.keys() - worker.models.keys()):
             worker.models_gone += len(gone)

@@ -69,7 +69,8 @@ class Worker:
     does it, as no source names it any more, and it goes when it has drawn its last. `warmth` is the share of its usual
     load that it should get, 0..1, less than 1 for a while after it has come back. `unsaid` are its failed calls since
     the log last spoke of any, at `said_at` on the monotonic clock, by which it is also passed over until
-    `passed_over_until`. `models_gone` counts the models that it has ceased to serve.
+    `passed_over_until`. `models_gone` counts the models that it has ceased to serve, `answered` is the
+    number of the latest question on how it is whose answer is known.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Worker:
     unsaid: int = 0
     models_gone: int = 0
     passed_over_until: float = -inf
+    answered: int = 0
 
     def learn(self, models: ModelList) -> None:
         """Take in what the worker says that it serves."""

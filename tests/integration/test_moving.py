@@ -184,6 +184,14 @@ def test_a_candidate_that_is_far_behind_is_drawn_a_second_time_and_the_first_to_
         assert body["usage"]["completion_tokens"] == pytest.approx(spent, abs=8)
 
 
+def test_of_more_candidates_than_may_be_hedged_as_many_are_as_may() -> None:
+    with two(GOOD, hedges={"share": 0.0, "burst": 2.0}) as (stage, _):
+        usual(stage)
+        stage.play(always(Silence()))
+        stage.answer({"type": "parallel", "n": 4, "stop": "none"})
+        assert (metric(stage, "quorum_hedges_total"), metric(stage, "quorum_retries_total")) == (2, 2)
+
+
 def test_a_long_answer_is_no_slow_worker() -> None:
     with two(GOOD) as (stage, _):
         usual(stage)

@@ -130,7 +130,7 @@ def test_the_key_goes_with_every_request() -> None:
     asyncio.run(scenario())
 
 
-def test_a_worker_that_hangs_up_is_asked_once_more_and_no_more() -> None:
+def test_a_worker_that_hangs_up_on_a_new_connection_is_not_asked_again() -> None:
     async def scenario() -> None:
         async def answer(writer: asyncio.StreamWriter) -> None:
             writer.close()
@@ -139,7 +139,25 @@ def test_a_worker_that_hangs_up_is_asked_once_more_and_no_more() -> None:
         async with worker.serving() as url, HttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
             with pytest.raises(WorkerCutError):
                 await new_call().run(client, url, b"{}")
-        assert len(worker.requests) == 2
+        assert len(worker.requests) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_hangs_up_on_a_kept_connection_is_asked_once_more_and_no_more() -> None:
+    async def scenario() -> None:
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            if len(worker.requests) == 1:
+                writer.write(ANSWER + END)
+            else:
+                writer.close()
+
+        worker = Worker(answer)
+        async with worker.serving() as url, HttpClient(connect_s=IDLE_S, idle_s=IDLE_S) as client:
+            await new_call().run(client, url, b"{}")
+            with pytest.raises(WorkerCutError):
+                await new_call().run(client, url, b"{}")
+        assert (len(worker.requests), worker.connections) == (3, 2)
 
     asyncio.run(scenario())
 

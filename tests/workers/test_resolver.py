@@ -103,6 +103,17 @@ def test_a_name_that_never_had_an_address_can_not_be_reached() -> None:
     asyncio.run(scenario())
 
 
+def test_no_more_than_three_addresses_of_a_name_are_tried() -> None:
+    async def scenario() -> None:
+        dns = Dns("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1")
+        async with Upstream() as worker, HttpClient(connect_s=1.0, idle_s=1.0, resolve=dns) as client:
+            port = urlsplit(worker.url).port
+            with pytest.raises(WorkerUnreachableError, match="connection refused"):
+                await client.fetch(f"http://vllm.example:{port}/v1/models", timeout_s=5.0)
+
+    asyncio.run(scenario())
+
+
 def test_the_client_asks_for_names_here_and_takes_the_first_address_that_answers() -> None:
     async def scenario() -> None:
         dns = Dns("127.0.0.2", "127.0.0.1")

@@ -53,6 +53,9 @@ def test_a_quiet_server_may_retry_again_after_a_while() -> None:
     assert allowance.take()
 
 
-def test_asking_whether_calls_may_be_repeated_takes_none_out() -> None:
-    allowance = Allowance(share=0.0, burst=2.0)
-    assert [allowance.allows(2), allowance.allows(2), allowance.allows(3), allowance.taken] == [True, True, False, 0]
+def test_asking_how_many_calls_may_be_repeated_takes_none_out() -> None:
+    allowance = Allowance(share=0.5, burst=2.9)
+    assert [allowance.left, allowance.left, allowance.taken] == [2, 2, 0]
+    assert [allowance.take(2), allowance.left] == [True, 0]
+    allowance.deposit(3)
+    assert allowance.left == 2

@@ -76,6 +76,7 @@ async def until(true: Callable[[], bool]) -> None:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "LOAD_EVERY_S", 0.02)
+    monkeypatch.setattr(watch, "SUSPECT_TIMEOUT_S", 0.2)
 
 
 @pytest.mark.parametrize("page", ["metrics", "health", "v1/models"])
@@ -131,6 +132,22 @@ def test_a_frozen_worker_is_told_of_once_however_often_and_for_whatever_reason_i
 
     logged = watched(fleet, scenario, probe_s=60)
     assert [entry["event"] for entry in logged if "down" in entry["event"]] == ["worker down"]
+
+
+def test_what_was_asked_earlier_and_is_answered_later_does_not_count() -> None:
+    fleet = Fleet()
+
+    async def scenario(pool: Pool) -> None:
+        worker, fleet.hanging = pool.workers[0], {"http://w0/health"}
+        pool.suspects.add(worker)
+        await until(lambda: not pool.suspects)
+        fleet.hanging = set()
+        await pool.probe(worker)
+        fleet.frozen = {"http://w0/health"}
+        await asyncio.sleep(2 * watch.SUSPECT_TIMEOUT_S)
+        assert worker.up
+
+    watched(fleet, scenario, probe_s=60)
 
 
 def test_another_reason_for_being_down_is_told_apart() -> None:

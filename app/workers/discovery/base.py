@@ -16,6 +16,8 @@ NAME_PATTERN = r"^[!-~]{1,64}$"
 MAX_LABELS = 16
 MAX_LABEL_CHARS = 64
 MAX_URL_CHARS = 2_048
+MAX_LIMIT = 1_000_000
+"""Candidates that a worker may be said to draw at once."""
 
 
 def check_labels(labels: Mapping[str, str]) -> dict[str, str]:
@@ -40,7 +42,7 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
     url: Annotated[str, Meta(max_length=MAX_URL_CHARS)]
     name: Annotated[str, Meta(pattern=NAME_PATTERN)] | None = None
     labels: Annotated[Mapping[LabelText, LabelText], Meta(max_length=MAX_LABELS)] = {}
-    limit: Annotated[int, Meta(ge=1)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] | None = None
 
 
 class Source(Protocol):
