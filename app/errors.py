@@ -43,6 +43,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+NOT_THERE = frozenset({401, 403, 404, 408, 429, 503})
+"""What a worker answers that doesn't take a request, without any word on whether the request is right."""
+
 CLIENT_ERRORS = range(400, 500)
 """HTTP's statuses that say that the request is wrong."""
 
@@ -258,9 +261,17 @@ class WorkerStatusError(CandidateError):
         return self.worker_status == 404  # noqa: PLR2004 - HTTP's "not found"
 
     @property
+    def not_there(self) -> bool:
+        """Whether the worker doesn't take the request, though neither it is ill nor the request wrong.
+
+        It wants another key, is full, doesn't have the model, or has lost its patience with the request's arrival.
+        """
+        return self.worker_status in NOT_THERE
+
+    @property
     def others_may_serve(self) -> bool:
         """Whether the request may be right for another worker, as no 4xx says that it is wrong."""
-        return self.unknown_there or self.worker_status not in CLIENT_ERRORS
+        return self.not_there or self.worker_status not in CLIENT_ERRORS
 
 
 class WorkerUnreachableError(CandidateError):

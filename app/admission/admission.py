@@ -232,6 +232,8 @@ class Admission:
     def _serve(self, now: float) -> None:
         """Let in whose turn it is, as far as there is room; among models, who has waited longest at a level first."""
         self._keeping = False
+        for gate in self._crowded:
+            self._count(gate, now)  # workers may have gone since, with the very units that come back
         nexts = {gate: seat for gate in self._crowded if (seat := gate.line.next(now))}
         while nexts:
             gate, seat = min(nexts.items(), key=lambda one: (one[1].level, one[1].since))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.errors import ModelNotFoundError, NoConnectionLeftError, NoWorkerError, WorkerStatusError
+from app.errors import ModelNotFoundError, NoConnectionLeftError, NoWorkerError, WorkerCutError, WorkerStatusError
 from app.workers.balancing.base import Draw
 from app.workers.balancing.two_choices import TwoChoices
 from app.workers.ejection import Ejector
@@ -32,7 +32,6 @@ MAX_NAMES = 20
 COMPLAINT_S = 1.0
 """Seconds between two log lines on failed calls of one worker."""
 
-FULL = 503
 PASSED_OVER_S = 1.0
 """Seconds for which another worker is chosen, where there is one, after a worker has said that it can't serve."""
 
@@ -154,21 +153,20 @@ class Pool:
     def failed(self, worker: Worker, error: CandidateError) -> None:
         """Note a call that failed.
 
-        It counts against the worker unless the request was at fault or the worker is only full. One that doesn't know
-        what it was chosen for is asked anew what it serves.
+        It counts against the worker unless the request was at fault, or the worker doesn't take it there, being full
+        for instance: then it is passed over for a moment. One that doesn't know what it was chosen for, or has hung up,
+        is asked at once how it is.
         """
-        if isinstance(error, WorkerStatusError):
-            if not error.others_may_serve:
-                return
-            self._complain(worker, error)
-            if error.unknown_there:
-                self.suspects.add(worker)
-            if error.unknown_there or error.worker_status == FULL:  # full is not sick
-                worker.pass_over(PASSED_OVER_S)
-                return
+        refusal = error if isinstance(error, WorkerStatusError) else None
+        if refusal and not refusal.others_may_serve:
+            return
+        self._complain(worker, error)
+        if isinstance(error, WorkerCutError) or (refusal and refusal.unknown_there):
+            self.suspects.add(worker)
+        if refusal and refusal.not_there:
+            worker.pass_over(PASSED_OVER_S)
         else:
-            self._complain(worker, error)
-        self.ejector.strike(worker, Reason.FAILURES)
+            self.ejector.strike(worker, Reason.FAILURES)
 
     def lost(self, worker: Worker, error: WorkerUnreachableError) -> None:
         """Take a worker that can't be reached out of service until the next probe finds it again."""

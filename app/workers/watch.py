@@ -14,7 +14,7 @@ import structlog
 from app.workers.health import State
 from app.workers.probing import PROBE_TIMEOUT_S
 from app.workers.stragglers import TICK_S
-from app.workers.worker import NOT_ASKED
+from app.workers.worker import NOT_ASKED, WHY_IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
@@ -30,6 +30,9 @@ LOAD_EVERY_S = 1.0
 """Seconds between two looks at what a worker says of its load; more where there are more than `LOADS_A_S` workers."""
 
 LOADS_A_S = 100
+DOWN_EVERY_S, DOWN_A_S = 1.0, 100
+"""The same for asking a worker that is down whether it is back."""
+
 SUSPECT_TIMEOUT_S = 2.0
 """Seconds that a worker has to answer when it has fallen silent."""
 
@@ -52,11 +55,6 @@ class Watched(Protocol):
     ejector: Ejector
     stragglers: Stragglers
     suspects: set[Worker]
-
-    @property
-    def ready(self) -> bool:
-        """Whether at least one worker can serve."""
-        ...
 
     def reindex(self) -> None:
         """Be told that what some worker may serve has changed."""
@@ -104,12 +102,17 @@ class Watch:
                     heard.set()
 
     async def _probes(self) -> None:
-        """Ask all workers how they are, again and again."""
+        """Ask all workers how they are, again and again: those that are down more often, as they are waited for."""
         asked = Round(self.ask)
         async with asyncio.TaskGroup() as group:
+            last = time.monotonic()
             while True:
-                await asyncio.sleep(self._probe_s if self._pool.ready else min(1.0, self._probe_s))
-                asked.begin(group, self._pool.roster.workers)
+                down = [worker for worker in self._pool.roster.workers if not worker.up]
+                await asyncio.sleep(min(self._probe_s, max(DOWN_EVERY_S, len(down) / DOWN_A_S)))
+                now = time.monotonic()
+                if now - last >= self._probe_s:
+                    last, down = now, self._pool.roster.workers
+                asked.begin(group, down)
 
     async def _loads(self) -> None:
         """Ask all workers that tell it how much they have to do, again and again."""
@@ -139,7 +142,7 @@ class Watch:
 
     async def ask(self, worker: Worker, timeout_s: float = PROBE_TIMEOUT_S) -> None:
         """Ask a worker how it is, and put that down."""
-        before = worker.up, worker.models, worker.limit
+        before, ignored = (worker.up, worker.models, worker.limit), worker.ignored
         asked = next(self._numbers)
         problem = await self._prober.problem(worker, timeout_s)
         if asked < worker.answered:
@@ -150,6 +153,8 @@ class Watch:
         if gone := sorted(models.keys() - worker.models.keys()):
             worker.models_gone += len(gone)
             log.warning("models gone", worker=worker.id, count=len(gone), models=gone[:MAX_NAMES])
+        if worker.ignored != ignored:
+            log.warning("models ignored", worker=worker.id, count=worker.ignored, reason=WHY_IGNORED)
         if before != (worker.up, worker.models, worker.limit):
             self._pool.reindex()
 

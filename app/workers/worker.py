@@ -25,6 +25,10 @@ MOST_CONTEXT = 1_000_000_000
 """Tokens beyond which a worker's word isn't taken for its context."""
 
 
+MAX_MODELS, MAX_NAME_CHARS = 1_000, 256
+WHY_IGNORED = f"of a worker, {MAX_MODELS:,} models with names of up to {MAX_NAME_CHARS} characters are taken"
+
+
 class ModelMeta(msgspec.Struct):
     """llama.cpp's facts about a model."""
 
@@ -93,10 +97,13 @@ class Worker:
     models_gone: int = 0
     passed_over_until: float = -inf
     answered: int = 0
+    ignored: int = 0
 
     def learn(self, models: ModelList) -> None:
-        """Take in what the worker says that it serves."""
-        self.models = {model.id: model for model in models.data}
+        """Take in what the worker says that it serves, within bounds; `ignored` counts what is beyond."""
+        named = [model for model in models.data if 0 < len(model.id) <= MAX_NAME_CHARS][:MAX_MODELS]
+        self.models = {model.id: model for model in named}
+        self.ignored = len(models.data) - len(named)
         owner = models.data[0].owned_by if models.data else ""
         self.traits = BY_OWNER.get(owner, OPENAI)
 

@@ -296,6 +296,22 @@ def test_without_any_worker_those_that_wait_are_kept_for_a_moment_only() -> None
     asyncio.run(scenario())
 
 
+def test_units_that_come_back_as_their_worker_goes_let_nobody_in() -> None:
+    async def scenario() -> None:
+        async with House(Workers({"m": 2}), no_worker_wait_s=5.0) as house:
+            first = await house.come(2)
+            waiting = await house.come(2)
+            house.workers.units["m"] = 0
+            await house.go(first)
+            assert house.waits(waiting)
+            house.workers.units["m"] = 2
+            house.admission.look()
+            await settle()
+            assert waiting.inside
+
+    asyncio.run(scenario())
+
+
 def test_a_server_that_ends_turns_away_those_that_wait_and_those_that_would() -> None:
     async def scenario() -> None:
         async with House(Workers({"m": 1})) as house:

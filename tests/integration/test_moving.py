@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.workers import pool, watch
 from tests.scripted.actions import ErrorInStream, Garbage, HalfBody, NoFinish, Reset, Silence, Stall, Status
 from tests.scripted.hosted import hosted
 from tests.scripted.reply import Reply
@@ -125,21 +126,29 @@ def test_a_budget_that_a_second_try_would_exceed_is_kept() -> None:
         assert metric(stage, "quorum_retries_total") == 0
 
 
-def test_a_worker_that_no_longer_has_the_model_it_lists_is_passed_over_and_asked_what_it_serves() -> None:
+def test_a_worker_that_no_longer_has_the_model_it_lists_is_passed_over_and_asked_what_it_serves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "SUSPECT_TIMEOUT_S", 10.0)
     with two(Status(status=404, message="no such model"), timeouts={**TIMEOUTS, "probe_s": 60.0}) as (stage, other):
         stage.worker.upstream.models = ("another",)
-        body = stage.answer("parallel-4")
+        four = {"type": "parallel", "n": 4, "stop": "none"}
+        body = stage.answer(four)
         assert {row["worker"] for row in body["quorum"]["candidates"]} == {"w1"}
         assert metric(stage, 'quorum_worker_ejections_total{reason="failures",worker="w0"}') == 0
         wait_for(lambda: metric(stage, 'quorum_worker_models_gone_total{worker="w0"}') == 1)
         assert len(stage.seen) == 4
-        stage.answer("parallel-4")
+        stage.answer(four)
         assert len(stage.seen) == 4
         assert len(other.upstream.seen) == 8
 
 
-def test_a_worker_that_is_full_is_passed_over_for_a_moment_and_uses_up_no_more_retries() -> None:
-    with two(Status(status=503)) as (stage, other):
+@pytest.mark.parametrize("status", [401, 403, 408, 429, 503])
+def test_a_worker_that_does_not_take_requests_is_passed_over_for_a_moment_and_uses_up_no_more_retries(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "PASSED_OVER_S", 60.0)
+    with two(Status(status=status)) as (stage, other):
         for _ in range(5):
             stage.answer("single")
         assert metric(stage, "quorum_retries_total") == len(stage.seen) == 1

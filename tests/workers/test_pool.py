@@ -115,7 +115,7 @@ def test_a_worker_that_fails_again_and_again_is_ejected_and_counted() -> None:
     assert pool.capacity("m") == 3 * first.limit
 
 
-@pytest.mark.parametrize("status", [400, 404, 429, 503])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 422, 429, 503])
 def test_what_is_the_clients_fault_or_only_full_never_counts_against_a_worker(status: int) -> None:
     pool, (first, *_) = fleet(4)
     fail(pool, first, 100, WorkerStatusError("no", worker_status=status))
@@ -132,7 +132,7 @@ def test_any_other_status_counts_against_the_worker_and_sends_the_request_to_ano
     assert error.others_may_serve
 
 
-@pytest.mark.parametrize(("status", "asked"), [(503, False), (404, True)])
+@pytest.mark.parametrize(("status", "asked"), [(503, False), (404, True), (429, False), (401, False)])
 def test_a_worker_that_says_it_is_full_or_does_not_know_the_model_is_passed_over_for_a_moment(
     status: int, *, asked: bool
 ) -> None:
@@ -145,6 +145,13 @@ def test_a_worker_that_says_it_is_full_or_does_not_know_the_model_is_passed_over
     assert pool.pick("m") is first, "if all say so, the least burdened is asked all the same"
     second.passed_over_until = time.monotonic() - 0.001
     assert pool.pick("m") is second
+
+
+def test_a_worker_that_hangs_up_is_asked_at_once_how_it_is() -> None:
+    pool, (first, second) = fleet(2)
+    fail(pool, first, 1)
+    fail(pool, second, 1, WorkerStatusError("no", worker_status=500))
+    assert pool.suspects == {first}
 
 
 def test_a_worker_gets_no_more_than_its_limit_while_another_has_room() -> None:

@@ -68,6 +68,12 @@ def test_a_context_that_can_not_be_is_not_believed(context: bytes) -> None:
     assert all(model.context is None for model in worker.models.values())
 
 
+def test_of_a_list_without_end_as_many_models_are_taken_as_is_reasonable() -> None:
+    listed = b", ".join(b'{"id": "m%d"}' % number for number in range(1_500)) + b', {"id": "%s"}' % (b"m" * 300)
+    worker, problem = probed(v1_models=b'{"data": [%s]}' % listed)
+    assert (problem, len(worker.models), worker.ignored) == (None, 1_000, 501)
+
+
 @pytest.mark.parametrize("slots", [b"0", b"-3", b"1000000", b'"many"', DEEP])
 def test_slots_that_can_not_be_are_a_problem(slots: bytes) -> None:
     worker, problem = probed(v1_models=MODELS % (b"llamacpp", b""), props=b'{"total_slots": %s}' % slots)

@@ -108,6 +108,18 @@ def test_an_answer_that_nobody_thought_of_is_logged_and_the_watch_goes_on(page: 
     assert "worker can't be asked" in {entry["event"] for entry in logged}
 
 
+def test_a_worker_that_is_down_is_asked_more_often_whether_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "DOWN_EVERY_S", 0.02)
+    fleet = Fleet()
+
+    async def scenario(pool: Pool) -> None:
+        pool.lost(pool.workers[0], REFUSED)
+        await until(lambda: pool.workers[0].up)
+        assert fleet.fetched.count("http://w1/health") == 1
+
+    watched(fleet, scenario, probe_s=60)
+
+
 def test_a_model_that_vanishes_is_logged_and_counted() -> None:
     fleet = Fleet()
 
