@@ -171,7 +171,7 @@ def test_a_name_without_addresses_is_told_from_one_that_nobody_can_look_up(
 
 @pytest.mark.parametrize(
     ("host", "found"),
-    [("localhost", ["http://127.0.0.1:1"]), (f"{'a' * 64}.invalid", []), ("[::1]", ["http://[::1]:1"])],
+    [("localhost", ["http://127.0.0.1:1"]), (f"{'a' * 63}.invalid", []), ("[::1]", ["http://[::1]:1"])],
 )
 def test_the_systems_own_resolver_is_asked(host: str, found: list[str]) -> None:
     async def scenario() -> None:

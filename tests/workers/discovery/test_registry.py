@@ -228,6 +228,17 @@ def test_an_entry_that_can_not_be_read_is_skipped_and_told_once(redis_server: Re
     asyncio.run(scenario())
 
 
+def test_a_registered_host_that_nobody_can_have_is_skipped(redis_server: RedisServer) -> None:
+    async def scenario() -> None:
+        for host in ("999.1.1.1", "a..b"):
+            url = f"http://{host}:80"
+            put(redis_server, url, msgspec.json.encode({"url": url, "lease_s": 600}))
+        async with connected(redis_server) as redis, Lease(redis, A), watching(eager(redis)) as watched:
+            assert watched.said == [(A,)]
+
+    asyncio.run(scenario())
+
+
 def test_what_is_unknown_in_an_entry_is_left_to_those_who_know_it(redis_server: RedisServer) -> None:
     async def scenario() -> None:
         put(redis_server, B.url, msgspec.json.encode({"url": B.url, "lease_s": 1, "colour": "red"}))
