@@ -84,10 +84,15 @@ async def look_for_redis(url: str) -> None:
 
 
 def check_free(url: str) -> None:
-    """Raise `UnusablePlanError` where somebody serves at `url`, whom we would take for vLLM while that is starting."""
+    """Raise `UnusablePlanError` where somebody serves at `url`, whom we would take for vLLM while that is starting.
+
+    And where its host has no address, so that nothing can listen there.
+    """
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname, parts.port), timeout=2.0).close()
+    except socket.gaierror as error:
+        raise UnusablePlanError(f"--host {parts.hostname} has no address: {error.strerror}") from None
     except OSError:
         return
     raise UnusablePlanError(f"port {parts.port} is taken: somebody serves at {url}; choose another with --port")

@@ -67,7 +67,9 @@ class Plan:
         flag = "--label"
         try:
             check_labels(self.labels)
-            flag = "--host" if self.advertise is None else "--advertise"
+            flag = "--host"
+            address(self.own_url)
+            flag = "--advertise"
             address(self.announced.url)
         except ValueError as error:
             raise UnusablePlanError(f"{flag}: {error}") from None
