@@ -76,7 +76,8 @@ class Connections:
                 message = f"the gateway can open no more connections: {why_no_connection(error)}"
                 raise NoConnectionLeftError(message) from error
             self._resolver.doubt(server[0])
-            raise WorkerUnreachableError(f"no connection to the worker: {why_no_connection(error)}") from error
+            reason = why_no_connection(error, encrypted=server[2])
+            raise WorkerUnreachableError(f"no connection to the worker: {reason}") from error
 
     def take_back(self, server: Server, connection: Connection) -> None:
         """Keep a connection on which another request may follow; close any other."""

@@ -23,11 +23,11 @@ CERTIFICATES = {
 """What is wrong with a certificate, by OpenSSL's X509_V_ERR_*; its own words may hold the address."""
 
 
-def why_no_connection(error: Exception) -> str:
-    """Return why no connection could be made."""
+def why_no_connection(error: Exception, *, encrypted: bool = False) -> str:
+    """Return why no connection could be made, or none that is `encrypted`."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its TLS certificate {CERTIFICATES.get(error.verify_code, 'is not accepted')}"
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) or (encrypted and isinstance(error, ConnectionResetError)):
         return "it speaks no TLS that is accepted; http:// may be meant"
     if isinstance(error, socket.gaierror):
         missing = error.errno in {socket.EAI_NONAME, socket.EAI_NODATA}

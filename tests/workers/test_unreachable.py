@@ -6,6 +6,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 
 from app.errors import CandidateError
 from app.workers.client import HttpClient
@@ -71,6 +72,27 @@ def test_tls_where_there_is_none_is_told() -> None:
         return answering(lambda host: client.fetch(f"https://{host}/v1/models", timeout_s=PATIENCE_S), b"HTTP/1.1 400 ")
 
     assert failure(ask) == "no connection to the worker: it speaks no TLS that is accepted; http:// may be meant"
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("read", [0, 1_024])
+def test_tls_that_is_hung_up_on_is_told(new_loop: Callable[[], asyncio.AbstractEventLoop], read: int) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(read)
+        writer.close()
+
+    async def scenario() -> str:
+        async with (
+            await asyncio.start_server(hang_up, "127.0.0.1", 0) as server,
+            HttpClient(connect_s=PATIENCE_S, idle_s=PATIENCE_S) as client,
+        ):
+            with pytest.raises(CandidateError) as caught:
+                await client.fetch(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout_s=PATIENCE_S)
+        return caught.value.message
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        told = runner.run(scenario())
+    assert told == "no connection to the worker: it speaks no TLS that is accepted; http:// may be meant"
 
 
 @pytest.mark.parametrize(
