@@ -17,7 +17,7 @@ from app.workers.stragglers import TICK_S
 from app.workers.worker import NOT_ASKED, WHY_IGNORED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from app.workers.discovery.base import Source
     from app.workers.ejection import Ejector
@@ -79,7 +79,7 @@ class Watch:
             following = zip(self._sources, heard, strict=True)
             tasks = [group.create_task(self._follow(source, event)) for source, event in following]
             await self._probe(self._pool.roster.workers)
-            await _all_or(FIRST_WORD_S, heard)
+            await _all_or(FIRST_WORD_S, dict(zip((source.name for source in self._sources), heard, strict=True)))
             loops = (self._probes(), self._loads(), self._ticks(), self._pool.stragglers.watch())
             tasks += [group.create_task(loop) for loop in loops]
             try:
@@ -198,11 +198,12 @@ class Round:
             self._asking.discard(worker)
 
 
-async def _all_or(seconds: float, events: Sequence[asyncio.Event]) -> None:
-    """Return when all events are set, or after so many seconds."""
+async def _all_or(seconds: float, events: Mapping[str, asyncio.Event]) -> None:
+    """Return when the events of all sources are set, or after so many seconds."""
     try:
         async with asyncio.timeout(seconds):
-            for event in events:
+            for event in events.values():
                 await event.wait()
     except TimeoutError:
-        log.warning("a source of workers says nothing yet", waited_s=seconds)
+        silent = [name for name, event in events.items() if not event.is_set()]
+        log.warning("a source of workers says nothing yet", sources=silent, waited_s=seconds)

@@ -8,13 +8,15 @@ import structlog
 
 from app.errors import NoConnectionLeftError, WorkerStalledError, WorkerUnreachableError
 from app.workers import watch
+from app.workers.discovery.urls import Urls
 from app.workers.pool import Pool
 from app.workers.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from app.workers.call import Call
+    from app.workers.discovery.base import Announced
 
 
 REFUSED = WorkerUnreachableError("no connection to the worker: connection refused")
@@ -50,6 +52,14 @@ class Fleet:
             raise ZeroDivisionError(url)
         listed = ", ".join(f'{{"id": "{name}", "owned_by": "vllm"}}' for name in self.models)
         return f'{{"data": [{listed}]}}'.encode()
+
+
+class Silent(Urls):
+    """A source that names nobody, nor that there is nobody."""
+
+    async def watch(self) -> AsyncIterator[Sequence[Announced]]:
+        await asyncio.Event().wait()
+        yield ()
 
 
 def watched(
@@ -190,3 +200,17 @@ def test_what_is_known_of_a_worker_stands_where_it_can_not_be_asked_for_the_gate
             fleet.left = False
 
     watched(fleet, scenario, probe_s=60)
+
+
+def test_the_sources_that_say_nothing_at_the_start_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "FIRST_WORD_S", 0.05)
+    sources = [Silent(name="dns:a"), Urls(), Silent(name="dns:b")]
+
+    async def run() -> None:
+        pool = Pool([], Fleet(), probe_s=60, sources=sources)  # pyright: ignore[reportArgumentType] - as above
+        async with pool.watched():
+            pass
+
+    with structlog.testing.capture_logs() as logged:
+        asyncio.run(asyncio.wait_for(run(), 20))
+    assert [line["sources"] for line in logged] == [["dns:a", "dns:b"]]
