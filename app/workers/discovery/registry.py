@@ -113,8 +113,15 @@ class Registry:
                 skipped[id_] = value
                 if self._skipped.get(id_) != value:
                     reason = str(error)[:MAX_COMPLAINT_CHARS]
-                    log.warning("registered worker skipped", id=id_[:MAX_COMPLAINT_CHARS], reason=reason)
+                    log.warning("registered worker skipped", id=without_user(id_)[:MAX_COMPLAINT_CHARS], reason=reason)
         self._skipped = skipped
+
+
+def without_user(id_: str) -> str:
+    """Return an id with stars for what may be user and password: all before the last @, but the scheme."""
+    before, at, host = id_.rpartition("@")
+    scheme = next((one for one in ("http://", "https://") if before.startswith(one)), "")
+    return f"{scheme}***@{host}" if at else id_
 
 
 def entry_of(id_: str, value: bytes) -> Entry:

@@ -239,6 +239,29 @@ def test_a_registered_host_that_nobody_can_have_is_skipped(redis_server: RedisSe
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("id_", "told"),
+    [
+        ("http://u:hidden@10.0.0.9:1", "http://***@10.0.0.9:1"),
+        ("https://u:hid/hidden@den//hidden@a", "https://***@a"),
+        ("u:hidden://x@a", "***@a"),
+    ],
+)
+def test_of_a_key_with_a_password_neither_that_nor_the_user_is_told(
+    redis_server: RedisServer, id_: str, told: str
+) -> None:
+    async def scenario() -> None:
+        put(redis_server, id_, msgspec.json.encode({"url": id_, "lease_s": 600}))
+        async with connected(redis_server) as redis, Lease(redis, A):
+            with capture_logs() as logs:
+                async with watching(eager(redis)) as watched:
+                    assert watched.said == [(A,)]
+        assert [line["id"] for line in logs] == [told]
+        assert "hidden" not in str(logs)
+
+    asyncio.run(scenario())
+
+
 def test_what_is_unknown_in_an_entry_is_left_to_those_who_know_it(redis_server: RedisServer) -> None:
     async def scenario() -> None:
         put(redis_server, B.url, msgspec.json.encode({"url": B.url, "lease_s": 1, "colour": "red"}))
