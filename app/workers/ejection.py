@@ -36,8 +36,8 @@ class Ejector:
         self._changed = changed
 
     def tend(self, now: float) -> None:
-        """Warm workers up and put those on trial whose ejection is over; `now` is of the monotonic clock."""
-        tried = [worker for worker in self._workers if worker.health.try_again(now)]
+        """Warm workers up and put those on trial that are up and whose ejection is over; `now` is monotonic time."""
+        tried = [worker for worker in self._workers if worker.up and worker.health.try_again(now)]
         for worker in self._workers:
             worker.warmth = worker.health.warmth(self.rules, now)
         for worker in tried:
