@@ -198,11 +198,13 @@ class Admission:
         if len(gate.line) >= self._max_waiting:
             raise self._overload(seat, f"{len(gate.line)} requests wait for model {gate.model!r}, as many as may", now)
         seat.size = seat.measure()
+        if seat.size > self._max_waiting_bytes:
+            problem = f"the request, of {seat.size} bytes, can't wait, as at most {self._max_waiting_bytes} may"
+            raise self._overload(seat, problem, now, "send a smaller one, or raise admission.max_waiting_bytes")
         if self._waiting_bytes + seat.size > self._max_waiting_bytes:
-            problem = (
-                f"the requests that wait take up {self._waiting_bytes} bytes, and there is no room for {seat.size}"
+            raise self._overload(
+                seat, f"those that wait take up {self._waiting_bytes} bytes: no room for {seat.size}", now
             )
-            raise self._overload(seat, f"{problem} more", now)
 
     async def _turn_of(self, seat: Seat, turn: asyncio.Future[QuorumError | None]) -> None:
         """Wait for a seat's turn, as long as it may. Raises why it doesn't come."""
@@ -223,11 +225,11 @@ class Admission:
         if problem is not None:
             raise problem
 
-    def _overload(self, seat: Seat, problem: str, now: float) -> OverloadedError:
+    def _overload(self, seat: Seat, problem: str, now: float, hint: str = "") -> OverloadedError:
         """Count a request that is turned away, and return what it is told."""
         self._watcher.rejected(seat.gate.model)
         after = seat.gate.retry_after_s(seat, now)
-        return OverloadedError(f"{problem}; try again in {after} s", retry_after_s=after)
+        return OverloadedError(f"{problem}; {hint or f'try again in {after} s'}", retry_after_s=after)
 
     def _serve(self, now: float) -> None:
         """Let in whose turn it is, as far as there is room; among models, who has waited longest at a level first."""

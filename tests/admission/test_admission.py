@@ -217,6 +217,24 @@ def test_what_waits_for_all_models_together_is_bounded_in_bytes() -> None:
     asyncio.run(scenario())
 
 
+def test_one_that_is_larger_than_all_that_may_wait_is_told_what_to_change() -> None:
+    async def scenario() -> None:
+        async with House(Workers({"m": 1}), max_waiting_bytes=100) as house:
+            await house.come()
+            error = (await house.come(size=101)).error
+            assert isinstance(error, OverloadedError)
+            assert error.message == (
+                "the request, of 101 bytes, can't wait, as at most 100 may; "
+                "send a smaller one, or raise admission.max_waiting_bytes"
+            )
+            assert house.waits(await house.come(size=60))
+            refused = (await house.come(size=60)).error
+            assert isinstance(refused, OverloadedError)
+            assert "try again in" in refused.message
+
+    asyncio.run(scenario())
+
+
 def test_a_request_that_need_not_wait_is_not_measured() -> None:
     async def scenario() -> None:
         house = House(Workers({"m": 1}), max_waiting_bytes=0)
