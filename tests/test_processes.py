@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
+from tests.scripted.hosted import hosted
 from tests.scripted.reply import Reply
 from tests.scripted.scripts import always
+from tests.scripted.upstream import Upstream
 from tests.served import PATIENCE_S, ROOT, Served, alive, descendants, frozen, served, staged, until
+from tests.stage import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,6 +176,27 @@ def test_what_cannot_start_ends_with_the_reason(
     assert done.returncode == 2
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("broken", [None, "workers = [", "presets = {wide = 'parallel-500'}"])
+def test_a_process_is_replaced_where_the_configuration_can_not_be_used_any_more(
+    broken: str | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "quorum.toml"
+    with hosted(Upstream(always(Reply()), models=(MODEL,))) as worker:
+        file.write_text(f'workers = ["{worker.url}"]\naliases = {{mine = "{MODEL}"}}\n', encoding="utf-8")
+        with served("--config", str(file), tmp_path=tmp_path) as running:
+            running.until_all_serve()
+            if broken is None:
+                file.unlink()
+            else:
+                file.write_text(broken, encoding="utf-8")
+            before = running.children()
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: len(running.children()) == 2 and not set(before) & set(running.children()))
+            running.until_all_serve()
+            assert running.ask(model="mine").status_code == 200
 
 
 def test_requests_go_on_when_redis_ends(tmp_path: Path, redis_server: RedisServer) -> None:

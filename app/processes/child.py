@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import structlog
 from app.errors import QuorumError
 from app.processes.shares import check_shares
 from app.server import Server, spare_collector
-from app.settings.reading import ConfigurationError, load_settings
+from app.settings.reading import ConfigurationError, load_settings, settings_of
 from app.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -33,15 +33,21 @@ if TYPE_CHECKING:
 
 CANNOT_START = 2
 
+log = structlog.stdlib.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a child is to do: serve what comes to `listener`, by the settings of `file` and `flags`."""
+    """What a child is to do: serve what comes to `listener`, by the settings of `file` and `flags`.
+
+    Where the file can't be used by then, `written` stands in for it: what it held when it could be.
+    """
 
     place: Place
     listener: socket.socket
     file: Path | None
     flags: Mapping[str, object]
+    written: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 class Member(Server):
@@ -71,21 +77,8 @@ def serve(task: Task, report: Connection) -> None:
     """Be a child: serve until told to end, or until the parent has ended."""
     _leave_terminal()
     threading.Thread(target=_end_with_parent, args=(task.place.directory,), name="parent", daemon=True).start()
-    from app.main import create_app  # noqa: PLC0415 - takes a second and much memory, and the parent has no use for it
-
     try:
-        read = partial(load_settings, task.file, task.flags)
-        settings = read()
-        check_shares(settings, task.place.count)
-        configure_logging(settings.log_level)
-        structlog.contextvars.bind_contextvars(process=task.place.index)
-        server = Member(
-            create_app(settings, task.place),
-            task.listener,
-            grace_s=settings.shutdown_grace_s,
-            read=read,
-            report=report,
-        )
+        server = _server(task, report)
     except (ConfigurationError, QuorumError) as error:
         sys.stderr.write(f"quorum: {error}\n")
         sys.exit(CANNOT_START)
@@ -93,6 +86,36 @@ def serve(task: Task, report: Connection) -> None:
     server.run(sockets=[task.listener])
     if not server.started:
         sys.exit(1)
+
+
+def _server(task: Task, report: Connection) -> Member:
+    """Return the server by the configuration as it is now, or else as it could last be used.
+
+    Raises `ConfigurationError` and `QuorumError` where neither will do.
+    """
+    try:
+        return _server_by(load_settings(task.file, task.flags), task, report)
+    except (ConfigurationError, QuorumError) as error:
+        server = _server_by(settings_of(task.written, task.file, task.flags), task, report)
+        hint = "this process starts with the configuration that could last be used"
+        log.error("configuration can't be used", reason=str(error), hint=hint)  # noqa: TRY400 - that says it
+        return server
+
+
+def _server_by(settings: Settings, task: Task, report: Connection) -> Member:
+    """Return the server by these settings. Raises `ConfigurationError` and `QuorumError` where they will not do."""
+    from app.main import create_app  # noqa: PLC0415 - takes a second and much memory, and the parent has no use for it
+
+    check_shares(settings, task.place.count)
+    configure_logging(settings.log_level)
+    structlog.contextvars.bind_contextvars(process=task.place.index)
+    return Member(
+        create_app(settings, task.place),
+        task.listener,
+        grace_s=settings.shutdown_grace_s,
+        read=partial(load_settings, task.file, task.flags),
+        report=report,
+    )
 
 
 def _leave_terminal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import signal
 import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 from app.hangup import take_hangups
 from app.processes.brood import Brood
 from app.processes.child import Task
+from app.processes.handle import Handle
+from app.processes.latest import Latest
 from app.processes.shares import check_shares
 from app.server import announce, bind
 from app.siblings.place import Place, embedded_file, read, replace
@@ -31,8 +34,8 @@ def serve_with_children(settings: Settings, file: Path | None, flags: Mapping[st
     """Serve by `settings.processes` children until SIGINT or SIGTERM; return the exit status.
 
     A child reads the settings by itself, from `file` and `flags`, so that one that is started later has them as they
-    are then. Raises `ConfigurationError` where they can't be shared out, OSError where the address is taken, and
-    `EmbeddedWorkerError`.
+    are then, or as they could last be used. Raises `ConfigurationError` where they can't be shared out, OSError where
+    the address is taken, and `EmbeddedWorkerError`.
     """
     check_shares(settings, settings.processes)
     with bind(settings.host, settings.port) as listener, shared_directory() as directory:
@@ -52,12 +55,22 @@ async def _serve(
 ) -> int:
     file, flags = source
     places = [Place(index=index, count=settings.processes, directory=directory) for index in range(settings.processes)]
+    latest = Latest(file, flags)
     tasks = [Task(place=place, listener=listener, file=file, flags=flags) for place in places]
-    brood = Brood(tasks, grace_s=settings.shutdown_grace_s)
+    brood = Brood(
+        tasks,
+        grace_s=settings.shutdown_grace_s,
+        make=lambda task: Handle(dataclasses.replace(task, written=latest.written)),
+    )
+
+    def reload() -> None:
+        latest.look()
+        brood.reload()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, brood.end)
-    loop.add_signal_handler(signal.SIGHUP, brood.reload)
+    loop.add_signal_handler(signal.SIGHUP, reload)
     take_hangups()
     async with AsyncExitStack() as stack:
         if settings.embeds:

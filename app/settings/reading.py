@@ -73,7 +73,16 @@ def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
     Raises `ConfigurationError`, whose message says in one line what to change.
     """
     path = configured_file(file)
-    written = read_toml(path) if path is not None else {}
+    return settings_of(written_in(path), path, flags)
+
+
+def written_in(path: Path | None) -> dict[str, object]:
+    """Return what the `configured_file` holds: nothing where there is none. Raises `ConfigurationError`."""
+    return read_toml(path) if path is not None else {}
+
+
+def settings_of(written: Mapping[str, object], path: Path | None, flags: Mapping[str, object]) -> Settings:
+    """Return the settings of `flags`, environment and what is `written` in a file. Raises `ConfigurationError`."""
     if unknown := unknown_variables(os.environ):
         raise ConfigurationError(no_variables(unknown, Settings))
 
@@ -82,7 +91,7 @@ def load_settings(file: Path | None, flags: Mapping[str, object]) -> Settings:
 
         @classmethod
         def written(cls, settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource:
-            return InitSettingsSource(settings_cls, init_kwargs=written)
+            return InitSettingsSource(settings_cls, init_kwargs=dict(written))
 
     try:
         return Configured(**cast("dict[str, Any]", flags))
