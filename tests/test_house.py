@@ -57,8 +57,8 @@ def test_every_declared_dependency_is_among_the_pins() -> None:
     assert _names(groups["vllm"]) <= _versions("vllm").keys()
 
 
-def test_ci_is_make_test() -> None:
-    assert _read(".ci/run").rstrip().endswith("exec make test </dev/null")
+def test_ci_is_make_test_and_then_make_test_vllm() -> None:
+    assert _read(".ci/run").rstrip().endswith("\nmake test </dev/null\nexec make test-vllm </dev/null")
 
 
 @pytest.mark.parametrize(
