@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from typing import TYPE_CHECKING
 
+import structlog
+
 from app.stopping.base import Progress
 from app.strategies.history import History
 from app.tally import Tally
@@ -14,13 +16,17 @@ if TYPE_CHECKING:
 
     from app.candidates import Ask, Candidate
     from app.job import Job
+    from app.stopping.base import Judge
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Board:
     """The candidates that are `back`, those of them that `finished`, and those that were `accepted`.
 
     The first two are in the order of asking. The vote is that of the accepted ones, counted as they come; `strategy`
-    is the job's.
+    is the job's. `stopped_by` names the rule that lets the run end now although more might come. `stop_failure` says
+    what went wrong in the stop rule, which then stops nothing any more.
     """
 
     def __init__(self, job: Job, asked: Sequence[Ask]) -> None:
@@ -32,6 +38,9 @@ class Board:
         self._asked = asked
         self._waiting = list(range(job.strategy.draws))
         self._tally = Tally()
+        self._judge: Judge | None = job.strategy.stop.begin()
+        self.stopped_by: str | None = None
+        self.stop_failure: str | None = None
 
     def add(self, candidate: Candidate) -> None:
         """Take in a candidate that is back and assessed."""
@@ -42,6 +51,7 @@ class Board:
         if candidate.accepted:
             self.accepted.append(candidate)
             self.strategy.aggregator.cast(candidate, self._tally)
+        self.stopped_by = self._judged(candidate)
 
     @property
     def history(self) -> History:
@@ -58,17 +68,29 @@ class Board:
         """How many candidates the strategy might have asked for beyond those it did."""
         return self.draws - len(self._asked)
 
-    def may_stop(self) -> bool:
-        """Whether the stop rule lets the run end although more might come.
+    def _judged(self, candidate: Candidate) -> str | None:
+        """Return the name of the rule that lets the run end.
 
         A rule vouches for the winner only, so a request for several answers is drawn to its end.
         """
-        if not self._waiting or self._answers > 1 or len(self.finished) < self.strategy.min_candidates:
-            return False
+        if self._judge is None:
+            return None
         progress = Progress(
-            accepted=self.accepted, tally=self._tally, aggregator=self.strategy.aggregator, waiting=self._waiting
+            latest=candidate,
+            accepted=self.accepted,
+            tally=self._tally,
+            aggregator=self.strategy.aggregator,
+            waiting=self._waiting,
         )
-        return self.strategy.stop.satisfied(progress)
+        try:
+            rule = self._judge(progress)
+        except Exception as error:
+            self._judge, self.stop_failure = None, f"{type(error).__name__}: {error}"
+            log.exception("stop rule broke", rule=self.strategy.stop.name)
+            return None
+        if not self._waiting or self._answers > 1 or len(self.finished) < self.strategy.min_candidates:
+            return None
+        return rule
 
     @property
     def pool(self) -> Sequence[Candidate]:

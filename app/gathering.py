@@ -42,8 +42,7 @@ class Gathering(msgspec.Struct, frozen=True, kw_only=True):
         self._ask()
         while candidate := await self.run.next():
             await self._take(candidate)
-            if self.board.may_stop():
-                stopped_by = self.job.strategy.stop.name
+            if stopped_by := self.board.stopped_by:
                 break
             self._ask()
         else:

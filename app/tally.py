@@ -18,43 +18,68 @@ class Tally(msgspec.Struct):
     """Votes by cluster.
 
     Weights are exact fractions, so that a sum doesn't depend on the order of arrival. Ties go to the cluster whose
-    earliest candidate was asked for first (lowest index): a rule that no timing of the workers can sway.
+    earliest candidate was asked for first (lowest index): a rule that no timing of the workers can sway. `leader` and
+    `runner_up` are the first two by that.
     """
 
     votes: dict[int, Weight] = {}
     earliest: dict[int, int] = {}
+    leader: int | None = None
+    runner_up: int | None = None
 
     def add(self, cluster: int, index: int, weight: Weight) -> None:
-        """Count the vote of candidate `index` for `cluster`; a weight of 0 is no vote."""
+        """Count the vote of candidate `index` for `cluster`; a weight of 0 is no vote. Takes constant time."""
         if weight <= 0:
             return
         self.votes[cluster] = self.votes.get(cluster, 0) + weight
         self.earliest[cluster] = min(index, self.earliest.get(cluster, index))
+        if cluster == self.leader:
+            return
+        if self._before(cluster, self.leader):
+            self.leader, self.runner_up = cluster, self.leader
+        elif self._before(cluster, self.runner_up):
+            self.runner_up = cluster
 
     @property
     def total(self) -> Weight:
         """The weight of all votes cast."""
         return sum(self.votes.values())
 
+    @property
+    def lead(self) -> Weight:
+        """The weight of the leader's votes; 0 without any."""
+        return 0 if self.leader is None else self.votes[self.leader]
+
+    @property
+    def second(self) -> Weight:
+        """The weight of the runner-up's votes; 0 without any."""
+        return 0 if self.runner_up is None else self.votes[self.runner_up]
+
     def ranked(self) -> list[int]:
         """Return the clusters, most votes first, ties by the rule of the class."""
-        return sorted(self.votes, key=lambda cluster: (-self.votes[cluster], self.earliest[cluster]))
+        return sorted(self.votes, key=self._rank)
 
     def settled(self, waiting: Sequence[int], heaviest: Weight | None) -> bool:
-        """Whether the leader wins whatever the candidates numbered `waiting` will say, each with up to `heaviest`.
+        """Whether the leader wins whatever the candidates numbered `waiting`, in ascending order, will say.
 
-        With None for it, a vote may weigh anything, and nothing is settled while any is to come.
-
-        The worst case for the leader is that all of them vote for one rival, old or new. That rival wins with more
-        votes than the leader, or with as many if its earliest candidate comes before the leader's.
+        Each may weigh up to `heaviest`; with None for it, a vote may weigh anything, and nothing is settled while any
+        is to come. The worst case for the leader is that all of them vote for one rival: the runner-up, or a new one.
+        That rival wins with more votes than the leader, or with as many if its earliest candidate comes before the
+        leader's. Takes constant time.
         """
-        if not self.votes:
+        if self.leader is None:
             return False
         if not waiting or heaviest is None:
             return not waiting
-        leader, *rivals = self.ranked()
-        outstanding = heaviest * len(waiting)
-        soonest = min(waiting)
-        threats = [(self.votes[rival], min(self.earliest[rival], soonest)) for rival in rivals] + [(0, soonest)]
-        mine = (-self.votes[leader], self.earliest[leader])
-        return all(mine < (-(votes + outstanding), first) for votes, first in threats)
+        outstanding, soonest = heaviest * len(waiting), waiting[0]
+        threats = [(-outstanding, soonest)]
+        if self.runner_up is not None:
+            threats.append((-(self.second + outstanding), min(self.earliest[self.runner_up], soonest)))
+        mine = self._rank(self.leader)
+        return all(mine < threat for threat in threats)
+
+    def _rank(self, cluster: int) -> tuple[Weight, int]:
+        return -self.votes[cluster], self.earliest[cluster]
+
+    def _before(self, cluster: int, other: int | None) -> bool:
+        return other is None or self._rank(cluster) < self._rank(other)

@@ -52,16 +52,16 @@ def test_a_vote_that_is_decided_may_stop() -> None:
     board = board_of(Parallel(n=4))
     board.add(vote(1))
     board.add(vote(2))
-    assert not board.may_stop()
+    assert board.stopped_by is None
     board.add(vote(3))
-    assert board.may_stop()
+    assert board.stopped_by == "decided"
 
 
 def test_what_was_not_asked_for_yet_may_still_come() -> None:
     board = board_of(Parallel(n=8, wave=2), asked=2)
     board.add(vote(0))
     board.add(vote(1))
-    assert not board.may_stop()
+    assert board.stopped_by is None
     assert (board.draws, board.undrawn) == (8, 6)
 
 
@@ -69,7 +69,7 @@ def test_a_run_does_not_stop_before_as_many_have_finished_as_are_wanted() -> Non
     board = board_of(Parallel(n=4, min_candidates=4))
     for index in (0, 1, 2):
         board.add(vote(index))
-    assert not board.may_stop()
+    assert board.stopped_by is None
     assert not board.pool
 
 
@@ -77,21 +77,21 @@ def test_several_answers_are_drawn_to_the_end() -> None:
     board = board_of(Parallel(n=4), answers=2)
     for index in (0, 1, 2):
         board.add(vote(index))
-    assert not board.may_stop()
+    assert board.stopped_by is None
 
 
 def test_a_run_that_is_complete_was_not_stopped_early() -> None:
     board = board_of(Parallel(n=2))
     board.add(vote(0))
     board.add(vote(1))
-    assert not board.may_stop()
+    assert board.stopped_by is None
 
 
 def test_a_rule_that_never_stops_never_does() -> None:
     board = board_of(Parallel(n=8, stop=NeverStop()))
     for index in range(7):
         board.add(vote(index))
-    assert not board.may_stop()
+    assert board.stopped_by is None
 
 
 def test_only_accepted_candidates_decide_if_there_are_any() -> None:

@@ -23,7 +23,7 @@ def elections(draw: st.DrawFn) -> tuple[list[Vote], list[int]]:
     numbers = draw(st.permutations(range(count)))
     back = draw(st.integers(0, count))
     votes = [(draw(st.integers(0, 3)), index, draw(WEIGHTS)) for index in numbers[:back]]
-    return votes, numbers[back:]
+    return votes, sorted(numbers[back:])
 
 
 def tally_of(votes: list[Vote]) -> Tally:
@@ -43,6 +43,13 @@ def test_the_order_of_counting_changes_nothing(election: tuple[list[Vote], list[
     assert one.votes == other.votes
     assert one.total == other.total == sum((weight for _, _, weight in votes), Fraction(0))
     assert one.settled(waiting, Fraction(1)) == other.settled(waiting, Fraction(1))
+
+
+@given(elections())
+def test_leader_and_runner_up_are_the_first_two(election: tuple[list[Vote], list[int]]) -> None:
+    tally = tally_of(election[0])
+    assert [tally.leader, tally.runner_up] == [*tally.ranked(), None, None][:2]
+    assert [tally.lead, tally.second] == [*(tally.votes[one] for one in tally.ranked()), 0, 0][:2]
 
 
 @given(elections(), st.data())

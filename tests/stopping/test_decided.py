@@ -60,7 +60,7 @@ def answer_of(board: Board) -> tuple[str, object] | None:
 def drawn_until_stopped(board: Board, arriving: Iterable[Candidate]) -> Board:
     for candidate in arriving:
         board.add(candidate)
-        if board.may_stop():
+        if board.stopped_by:
             break
     return board
 

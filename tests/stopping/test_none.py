@@ -9,6 +9,6 @@ from app.stopping.none import NeverStop
 def test_even_a_decided_vote_is_drawn_to_its_end() -> None:
     accepted = [Candidate(index=i, finish_reason="stop", cluster=0) for i in range(7)]
     tally = Majority().count(accepted)
-    progress = Progress(accepted=accepted, tally=tally, aggregator=Majority(), waiting=[7])
+    progress = Progress(latest=accepted[-1], accepted=accepted, tally=tally, aggregator=Majority(), waiting=[7])
     assert Majority().settled(accepted, tally, [7])
-    assert not NeverStop().satisfied(progress)
+    assert NeverStop().begin()(progress) is None
