@@ -62,6 +62,7 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
         accepted=_accepted(decision),
         fallback=_fallback(ended.board, decision),
         stopped_by=ended.stopped_by,
+        stop_failure=ended.board.stop_failure,
         diversity=diversity,
         cost=cost,
         timing=_timing(job, ended),

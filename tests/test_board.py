@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,11 +10,13 @@ from app.aggregators.majority import Majority
 from app.board import Board
 from app.candidates import Ask, Candidate, Failure
 from app.job import Job
+from app.stopping.base import StopRule
 from app.stopping.none import NeverStop
 from app.strategies.parallel import Parallel
 from app.strategies.reject import Reject
 
 if TYPE_CHECKING:
+    from app.stopping.base import Progress
     from app.strategies.base import Strategy
 
 GONE = Failure(message="gone")
@@ -115,3 +117,20 @@ def test_nothing_that_finished_is_no_decision() -> None:
     board = board_of(Parallel(n=1))
     board.add(Candidate(index=0, failure=GONE))
     assert not board.pool
+
+
+class Broken(StopRule):
+    """A rule that can't."""
+
+    type: Literal["broken"] = "broken"
+
+    def satisfied(self, progress: Progress) -> bool:
+        raise ValueError(f"no idea after {progress.latest.id}")
+
+
+def test_a_stop_rule_that_breaks_stops_nothing_and_says_so_of_its_first_failure() -> None:
+    board = board_of(Parallel(n=4).model_copy(update={"stop": Broken()}))
+    for index in range(3):
+        board.add(vote(index))
+    assert board.stopped_by is None
+    assert board.stop_failure == "ValueError: no idea after c0"

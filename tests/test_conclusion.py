@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -17,6 +17,7 @@ from app.price import Price
 from app.purse import Purse
 from app.run import Run
 from app.side_calls import SideCalls
+from app.stopping.base import StopRule
 from app.stopwatch import Stopwatch
 from app.strategies.parallel import Parallel
 from app.strategies.single import Single
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from app.outcome import Outcome
+    from app.stopping.base import Progress
     from app.strategies.base import Strategy
 
 NOTHING = Diversity(
@@ -171,3 +173,15 @@ def test_times_are_counted_from_the_arrival_in_milliseconds() -> None:
     assert abs(timing.first_candidate_ms - 1_000.0) < 1e-6
     assert timing.total_ms >= 2_000.0
     assert timing.gateway_ms == timing.total_ms - timing.queue_ms
+
+
+def test_a_stop_rule_that_broke_is_in_the_outcome() -> None:
+    class Broken(StopRule):
+        type: Literal["broken"] = "broken"
+
+        def satisfied(self, progress: Progress) -> bool:
+            raise ValueError(progress.latest.id)
+
+    strategy = Parallel(n=2).model_copy(update={"stop": Broken()})
+    assert concluded([vote(0), vote(1)], strategy=strategy).stop_failure == "ValueError: c0"
+    assert concluded([vote(0), vote(1)]).stop_failure is None

@@ -110,6 +110,7 @@ def decision(outcome: Outcome) -> Json:
         "accepted": outcome.accepted,
         "fallback": outcome.fallback,
         "stopped_by": outcome.stopped_by,
+        "stop_failure": outcome.stop_failure,
         "tied": made.tied,
     }
 

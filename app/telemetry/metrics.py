@@ -54,6 +54,7 @@ class Metrics:
         self._vendi = self._histogram("vendi_score", "Effective number of candidates.", by_strategy, COUNTS)
         self._copying = self._histogram("copy_ratio", "Mean copy ratio.", by_strategy, (0.0, *RATIOS))
         self._early_stops = self._counter("early_stops", "Runs ended early, by what ended them.", ("rule",))
+        self._stop_failures = self._counter("stop_failures", "Stop rules that broke.", ("rule",))
         self._verdicts = self._counter("verdicts", "Verdicts by status.", ("verifier", "status"))
         self._waiting = Gauge(
             "quorum_queue_waiting", "Requests that wait for their turn.", ("model",), registry=self._registry
@@ -80,6 +81,8 @@ class Metrics:
             self._child(self._cost, *labels).inc(outcome.cost.usd)
         if outcome.stopped_by:
             self._child(self._early_stops, outcome.stopped_by).inc()
+        if outcome.stop_failure:
+            self._child(self._stop_failures, outcome.job.strategy.stop.name).inc()
 
     def failed(self, *, model: str | None, strategy: str | None, outcome: str) -> None:
         """Count a request that ended with the error code `outcome`; what isn't known to be a model is not a label."""

@@ -130,6 +130,7 @@ def test_the_account_says_how_the_answer_was_chosen() -> None:
         "accepted": True,
         "fallback": None,
         "stopped_by": "decided",
+        "stop_failure": None,
         "tied": False,
     }
     assert (account_["run_id"], account_["selected_by"]) == ("run_abc", "header")

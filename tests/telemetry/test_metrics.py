@@ -195,3 +195,10 @@ def test_judges_count_under_their_own_model_and_so_does_what_another_model_has_w
     assert value(metrics, "quorum_tokens_total", model="m", kind="completion", fate="selected") == 20
     assert value(metrics, "quorum_tokens_total", model="writer", kind="completion", fate="selected") == 20
     assert value(metrics, "quorum_candidates_total", fate="selected", **BY_STRATEGY) == 2
+
+
+def test_a_stop_rule_that_broke_counts_under_its_type() -> None:
+    metrics = Metrics(unwatched(), NoSandbox())
+    metrics.answered(replace(outcome_of(), stop_failure="ValueError: broke"))
+    metrics.answered(outcome_of())
+    assert value(metrics, "quorum_stop_failures_total", rule="decided") == 1
