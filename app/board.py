@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.stopping.base import Progress
+from app.stopping.small_space import has_few_values
 from app.strategies.history import History
 from app.tally import Tally
 
@@ -38,6 +39,7 @@ class Board:
         self._asked = asked
         self._waiting = list(range(job.strategy.draws))
         self._tally = Tally()
+        self._few_values = job.strategy.answer.few_values
         self._judge: Judge | None = job.strategy.stop.begin()
         self.stopped_by: str | None = None
         self.stop_failure: str | None = None
@@ -50,6 +52,7 @@ class Board:
             insort(self.finished, candidate, key=_index)
         if candidate.accepted:
             self.accepted.append(candidate)
+            self._few_values |= candidate.answer is not None and has_few_values(candidate.answer)
             self.strategy.aggregator.cast(candidate, self._tally)
         self.stopped_by = self._judged(candidate)
 
@@ -81,6 +84,7 @@ class Board:
             tally=self._tally,
             aggregator=self.strategy.aggregator,
             waiting=self._waiting,
+            few_values=self._few_values,
         )
         try:
             rule = self._judge(progress)

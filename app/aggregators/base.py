@@ -49,6 +49,12 @@ class Aggregator(Part):
     asks: ClassVar[bool] = False
     """Whether it asks models: only one that does needs `check`, `expenses` and `choose`."""
 
+    votes: ClassVar[bool] = False
+    """Whether the vote decides: the answer is that of the cluster with the largest weight."""
+
+    weighs: ClassVar[bool] = False
+    """Whether one vote may weigh more than another."""
+
     considers_failed: ClassVar[bool] = False
     """Whether candidates that a verifier failed compete, too: for one that weighs the verdicts itself."""
 

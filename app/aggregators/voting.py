@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from app.aggregators.base import Aggregator, by_index
 
@@ -19,6 +19,8 @@ class Voting(Aggregator):
     A cluster is represented by its heaviest vote, among equals by the candidate asked for first. A tie between
     clusters goes to the one whose earliest candidate was asked for first, and is reported as `tied`.
     """
+
+    votes: ClassVar[bool] = True
 
     def order(self, pool: Sequence[Candidate], tally: Tally) -> tuple[list[Candidate], bool]:
         """Return representatives of the clusters by votes, then the other candidates by their cluster's votes."""

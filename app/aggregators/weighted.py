@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from msgspec.structs import replace
 from pydantic import Field
@@ -28,6 +28,9 @@ class Weighted(Voting):
     """
 
     type: Literal["weighted"] = "weighted"
+
+    weighs: ClassVar[bool] = True
+
     by: Literal["score", "mean_confidence", "lowest_group_confidence"] = Field(
         default="score", description="What a vote weighs: the verifiers' score, or the model's own confidence."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from app.parts import Part
 
@@ -21,6 +21,9 @@ class Extractor(Part):
 
     It never raises: a reply without an answer gives None, and its candidate doesn't vote.
     """
+
+    few_values: ClassVar[bool] = False
+    """Whether its answers are always of a small space, in which candidates agree by chance."""
 
     @abstractmethod
     def extract(self, reply: Reply, question: Question) -> Answer | None:

@@ -32,6 +32,9 @@ class Choice(Extractor):
     example: ClassVar[dict[str, object]] = {"choices": ["10", "12", "15"]}
 
     type: Literal["choice"] = "choice"
+
+    few_values: ClassVar[bool] = True
+
     choices: _Options | None = Field(
         default=None,
         description="The letters that may be chosen, or the texts of the options A, B, C, ...",

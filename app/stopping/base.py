@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from app.aggregators.base import Aggregator
     from app.candidates import Candidate
+    from app.stopping.terms import Misfit, Terms
     from app.tally import Tally
 
 Judge: TypeAlias = "Callable[[Progress], str | None]"
@@ -25,6 +25,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     `accepted` are those accepted so far, in the order in which they came back, `tally` is their vote. `waiting` holds,
     in ascending order, the index of every candidate that the strategy may still get, asked for already or not.
+    `few_values`: an answer of the run was of a small space (`app.stopping.small_space`).
     """
 
     latest: Candidate
@@ -32,19 +33,30 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally
     aggregator: Aggregator
     waiting: Sequence[int]
+    few_values: bool = False
+
+    @property
+    def voter(self) -> int | None:
+        """The cluster that the latest candidate votes for; None where it was not accepted or gave no answer."""
+        return self.latest.cluster if self.latest.accepted else None
 
 
 class StopRule(Part):
     """Says after each candidate whether the run may end before all are drawn.
 
-    The rule itself is what a request asks for. What it must remember of one run is in the judge that `begin` returns.
-    Its work for a candidate is constant, however many there were. Candidates without an answer don't count for it.
+    The rule itself is what a request asks for. What it must remember of one run is in the judge that `begin` returns;
+    one that need remember nothing is `satisfied` or isn't. Its work for a candidate is constant, however many there
+    were. Candidates that were not accepted or have no answer don't count for it.
     """
 
     def begin(self) -> Judge:
         """Return the judge of one run, which is told of all its candidates, once each."""
         return lambda progress: self.name if self.satisfied(progress) else None
 
-    @abstractmethod
-    def satisfied(self, progress: Progress) -> bool:
+    def satisfied(self, progress: Progress) -> bool:  # noqa: ARG002 - rules look at it
         """Whether the run may end now, for a rule that needs to remember nothing."""
+        return False
+
+    def misfit(self, terms: Terms) -> Misfit | None:  # noqa: ARG002 - rules look at them
+        """Return why the rule can never fire, or means nothing, under such a strategy; None where it fits."""
+        return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from app.aggregators import AnyAggregator
 from app.aggregators.majority import Majority
@@ -18,6 +18,7 @@ from app.parts import Part
 from app.sampling import Sampling
 from app.stopping import AnyStopRule
 from app.stopping.decided import Decided
+from app.stopping.terms import Terms
 from app.verifiers import AnyVerifier
 from app.verifiers.base import every
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.candidates import Ask, Candidate
+    from app.stopping.terms import Misfit
     from app.strategies.history import History
 
 MAX_DRAWS = 1_024
@@ -42,6 +44,9 @@ class Strategy(Part):
     A strategy is a pure function from what has happened (`History`) to what to ask next; it never talks to a worker,
     counts, verifies or votes. The same object therefore serves live requests, tests and offline replay.
     """
+
+    independent: ClassVar[bool] = False
+    """Whether no candidate knows of another, so that their answers are draws of one distribution."""
 
     answer: AnyExtractor = Field(default=Auto(), description="How a candidate's answer is found and compared.")
     verifiers: tuple[AnyVerifier, ...] = Field(default=(), max_length=8, description="All must pass.")
@@ -65,12 +70,37 @@ class Strategy(Part):
             raise ValueError(f"aggregator {self.aggregator.name!r} compares what programs do: add a verifier `tests`")
         if 0 < self.draws < self.min_candidates:
             raise ValueError(f"min_candidates ({self.min_candidates}) is more than the strategy draws ({self.draws})")
+        if misfit := self.misfit:
+            raise _error_at("stop", *misfit.path, message=misfit.message)
         return self
 
     @property
     @abstractmethod
     def draws(self) -> int:
         """The most candidates that the strategy may ask for."""
+
+    @property
+    def voters(self) -> int:
+        """The most candidates that can be accepted."""
+        return self.draws
+
+    @property
+    def alike(self) -> int:
+        """The most accepted candidates that can give one answer."""
+        return self.voters
+
+    @property
+    def misfit(self) -> Misfit | None:
+        """Why the stop rule can never fire, or means nothing, under this strategy; None where it fits."""
+        terms = Terms(
+            aggregator=self.aggregator,
+            voters=self.voters,
+            alike=self.alike,
+            verified=bool(self.verifiers),
+            independent=self.independent,
+            few_values=self.answer.few_values,
+        )
+        return self.stop.misfit(terms)
 
     @property
     def width(self) -> int:
@@ -103,3 +133,11 @@ def count(text: str, prefix: str) -> int | None:
     """Return N of `prefix-N`; None where `text` is not of that form."""
     head, _, digits = text.rpartition("-")
     return int(digits) if head == prefix and SHORT_NUMBER.fullmatch(digits) else None
+
+
+def _error_at(*path: str | int, message: str) -> ValidationError:
+    """Return the error of a field at `path` in the spec, which a validator of the whole may raise."""
+    cause = {"error": ValueError(message)}
+    return ValidationError.from_exception_data(
+        "strategy", [{"type": "value_error", "loc": path, "input": None, "ctx": cause}]
+    )

@@ -64,6 +64,16 @@ class Reject(Strategy):
         return self.max_attempts
 
     @property
+    def voters(self) -> int:
+        """`accept`, or as many as `min_candidates` makes it draw."""
+        return min(max(self.accept, self.min_candidates), self.max_attempts)
+
+    @property
+    def alike(self) -> int:
+        """1 where duplicate answers are rejected."""
+        return 1 if "duplicate_answer" in self.reject_if else self.voters
+
+    @property
     def width(self) -> int:
         """One at a time."""
         return 1

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.candidates import Candidate
+    from app.stopping.terms import Misfit
     from app.strategies.history import History
 
 
@@ -33,6 +34,11 @@ class Single(Strategy):
         if (self.aggregator, self.stop) != (FirstAccepted(), NeverStop()):
             raise ValueError("single returns its samples as they are: it takes no aggregator and no stop rule")
         return self
+
+    @property
+    def misfit(self) -> Misfit | None:
+        """None: it takes one stop rule only."""
+        return None
 
     @property
     def draws(self) -> int:
