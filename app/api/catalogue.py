@@ -12,6 +12,7 @@ from app.answers import EXTRACTORS
 from app.api.schemas import ChatRequest
 from app.parts import example_of, type_name
 from app.stopping import STOP_RULES
+from app.stopping.verified import Verified
 from app.strategies import STRATEGIES
 from app.verifiers import VERIFIERS
 from app.verifiers.math import MathVerifier
@@ -63,11 +64,14 @@ def example(kind: str, part: type[Part]) -> dict[str, object]:
     if kind == "verifiers":
         return {"type": "reject", "max_attempts": 2, "verifiers": [written]}
     field = {"answers": "answer", "aggregators": "aggregator", "stop_rules": "stop"}[kind]
-    return {"type": "parallel", "n": 3, field: written, **_needed_by(part)}
+    n = 8 if kind == "stop_rules" else 3
+    return {"type": "parallel", "n": n, field: written, **_needed_by(part)}
 
 
 def _needed_by(part: type[Part]) -> dict[str, object]:
-    """Return what an aggregator can't do without: a verifier that scores, or one that runs programs."""
+    """Return what an aggregator or a stop rule can't do without: a verifier that scores, or one that runs programs."""
+    if part is Verified:
+        return {"verifiers": [example_of(MathVerifier)]}
     if not issubclass(part, Aggregator):
         return {}
     aggregator = part.model_validate(example_of(part))
