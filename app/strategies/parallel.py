@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from itertools import accumulate, chain, pairwise, repeat
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -10,28 +11,33 @@ from app.candidates import Ask
 from app.strategies.base import MAX_DRAWS, Strategy, count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from app.candidates import Candidate
     from app.strategies.history import History
+
+
+Size = Annotated[int, Field(strict=True, ge=1, le=MAX_DRAWS)]
 
 
 class Parallel(Strategy):
     """`n` samples that know nothing of each other, as in self-consistency (arXiv 2203.11171).
 
     With `wave`, so many are drawn at once, and the next wave only when all of the last are back: slower, and cheaper
-    where a stop rule ends the run between waves.
+    where a stop rule ends the run between waves. A list gives the sizes of the first waves, and the last of them again
+    and again: `[2, 4, 8]` draws two, and more only on disagreement.
     """
 
     example: ClassVar[dict[str, object]] = {"n": 8}
+    independent: ClassVar[bool] = True
 
     type: Literal["parallel"] = "parallel"
     n: int = Field(strict=True, ge=1, le=MAX_DRAWS, description="How many samples.")
     max_completion_tokens_per_candidate: int | None = Field(
         strict=True, default=None, ge=1, description="A sample that gets so long is dropped and doesn't vote."
     )
-    wave: int | None = Field(
-        strict=True, default=None, ge=1, le=MAX_DRAWS, description="How many at once; default all."
+    wave: Size | Annotated[tuple[Size, ...], Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="How many at once, or the sizes of the waves, the last of which repeats; default all."
     )
 
     @property
@@ -41,16 +47,25 @@ class Parallel(Strategy):
 
     @property
     def width(self) -> int:
-        """A wave, or all."""
-        return min(self.wave or self.n, self.n)
+        """The largest wave, or all."""
+        ends = [0, *self._ends()]
+        return max(end - start for start, end in pairwise(ends))
 
     def next(self, history: History) -> Sequence[Ask]:
         """Ask for the next wave once nothing is on its way."""
         if history.waiting:
             return []
         asked = len(history.asked)
-        width = min(self.wave or self.n, self.n - asked)
-        return [Ask(chain=asked + place) for place in range(width)]
+        end = next((end for end in self._ends() if end > asked), asked)
+        return [Ask(chain=place) for place in range(asked, end)]
+
+    def _ends(self) -> Iterator[int]:
+        """Yield how many samples are asked for by the end of each wave."""
+        sizes = self.wave if isinstance(self.wave, tuple) else (self.wave or self.n,)
+        for end in accumulate(chain(sizes, repeat(sizes[-1]))):
+            yield min(end, self.n)
+            if end >= self.n:
+                return
 
     @property
     def token_cap(self) -> int | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from app.candidates import Candidate
 from app.strategies.history import History
 from app.strategies.parallel import Parallel
@@ -11,19 +13,32 @@ def test_all_samples_are_asked_for_at_once_each_in_a_chain_of_its_own_and_shown_
     assert not any(ask.shown or ask.previous or ask.avoid for ask in asks)
 
 
-def test_the_next_wave_waits_for_the_whole_of_the_last_one_and_the_last_may_be_smaller() -> None:
-    strategy = Parallel(n=5, wave=2)
+@pytest.mark.parametrize(
+    ("n", "wave", "sizes"),
+    [
+        (5, 2, [2, 2, 1]),
+        (20, (2, 4, 8), [2, 4, 8, 6]),
+        (9, (3, 1), [3, 1, 1, 1, 1, 1, 1]),
+        (5, (2, 4, 8), [2, 3]),
+        (2, (8, 1), [2]),
+    ],
+)
+def test_the_next_wave_waits_for_the_whole_of_the_last_one_and_the_last_may_be_smaller(
+    n: int, wave: int | tuple[int, ...], sizes: list[int]
+) -> None:
+    strategy = Parallel(n=n, wave=wave)
     asked = list(strategy.next(History()))
     done: list[Candidate] = []
-    sizes = [len(asked)]
-    while len(done) < 5:
+    waves = [len(asked)]
+    while len(done) < n:
         done.append(Candidate(index=len(done), finish_reason="stop"))
         more = strategy.next(History(asked=asked, done=done))
         assert not more or len(done) == len(asked)
         asked += more
-        sizes += [len(more)] if more else []
-    assert sizes == [2, 2, 1]
-    assert [ask.chain for ask in asked] == [0, 1, 2, 3, 4]
+        waves += [len(more)] if more else []
+    assert waves == sizes
+    assert strategy.width == max(sizes)
+    assert [ask.chain for ask in asked] == list(range(n))
 
 
 def test_a_wave_wider_than_the_whole_is_the_whole() -> None:
