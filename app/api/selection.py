@@ -14,6 +14,7 @@ from app.errors import InvalidStrategyError
 from app.parts import type_name
 from app.strategies import STRATEGIES, AnyStrategy
 from app.strategies.base import MAX_DRAWS
+from app.strategies.presets import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,12 +40,15 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Selector:
-    """Reads strategies in all their forms. Raises `InvalidStrategyError` where presets or the default are wrong."""
+    """Reads strategies in all their forms. Raises `InvalidStrategyError` where presets or the default are wrong.
+
+    `presets` come on top of those that every server has, in whose place one of the same name stands.
+    """
 
     def __init__(self, *, default: object, presets: Mapping[str, object], max_candidates: int = MAX_DRAWS) -> None:
         self._adapter: TypeAdapter[Strategy] = TypeAdapter(AnyStrategy)
         self._max_candidates = max_candidates
-        self.presets: dict[str, Strategy] = {}
+        self.presets = {name: self.read(spec) for name, spec in PRESETS.items()}
         for name, spec in presets.items():
             if not PRESET_NAME.fullmatch(name) or name.partition("-")[0] in set(map(type_name, STRATEGIES)):
                 raise InvalidStrategyError(
@@ -84,9 +88,10 @@ class Selector:
             return strategy
         if text in self.presets:
             return self.presets[text]
-        presets = f"; or a preset: {', '.join(sorted(self.presets))}" if self.presets else ""
+        presets = ", ".join(sorted(self.presets))
         raise InvalidStrategyError(
-            f"there is no strategy {text[:MAX_NAME]!r}; valid are {SHORT_FORMS}{presets}", param="strategy"
+            f"there is no strategy {text[:MAX_NAME]!r}; valid are {SHORT_FORMS}; or a preset: {presets}",
+            param="strategy",
         )
 
     def _configured(self, what: str, value: object) -> Strategy:

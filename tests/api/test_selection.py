@@ -65,6 +65,19 @@ def test_presets_are_chosen_by_name(selector: Selector) -> None:
     assert selector.select(model="qwen3+careful", body=None, header=None, serves=serves).strategy == Parallel(n=16)
 
 
+def test_every_server_has_presets_and_one_of_its_own_of_the_same_name_takes_their_place() -> None:
+    own = Selector(default="frugal", presets={"fast": "parallel-2"}, max_candidates=32)
+    assert own.read("fast") == Parallel(n=2)
+    assert own.default.spec["wave"] == [2, 2, 4, 8]
+    assert own.read("faithful").spec["stop"] == {"type": "decided"}
+    assert own.read("max").draws == 64
+
+
+def test_a_default_beyond_the_servers_limit_is_refused_even_where_it_is_everybodys_preset() -> None:
+    with pytest.raises(InvalidStrategyError, match=r"default_strategy: draws up to 64 .*max_candidates is 32"):
+        Selector(default="max", presets={}, max_candidates=32)
+
+
 @pytest.mark.parametrize(
     ("name", "model", "suffix"),
     [
@@ -107,7 +120,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(selector: Selector) -> 
     with pytest.raises(InvalidStrategyError) as caught:
         Selector(default="single", presets={}).read("x" * 9_999)
     assert len(caught.value.message) < 400
-    assert "preset" not in caught.value.message
+    assert caught.value.message.endswith("or a preset: faithful, fast, frugal, max")
 
 
 @pytest.mark.parametrize(
