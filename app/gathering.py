@@ -37,23 +37,30 @@ class Gathering(msgspec.Struct, frozen=True, kw_only=True):
     async def gather(self) -> str | None:
         """Gather until nothing is left to ask, or something ends the run before that: return what.
 
-        What is back by the end counts, also where its news came too late.
+        What is back by the end counts, also where its news came too late. So a stop rule ends the run only if it
+        still does when all that is back has been taken in.
         """
         self._ask()
         while candidate := await self.run.next():
             await self._take(candidate)
-            if stopped_by := self.board.stopped_by:
+            if self.board.stopped_by:
+                await self._take_ready()
+            if self.board.stopped_by:
+                return self.board.stopped_by
+            if self.run.expired or self.run.overspent:
                 break
             self._ask()
-        else:
-            stopped_by = self.out_of if self.run.expired else BUDGET if self.run.short_of_budget else None
-        while candidate := self.run.ready():
-            await self._take(candidate)
-        return stopped_by
+        await self._take_ready()
+        return self.out_of if self.run.expired else BUDGET if self.run.short_of_budget else None
 
     def _ask(self) -> None:
         """Draw what the strategy wants next."""
         self.run.draw(self.job.strategy.next(self.board.history))
+
+    async def _take_ready(self) -> None:
+        """Take in what is back without waiting for more."""
+        while candidate := self.run.ready():
+            await self._take(candidate)
 
     async def _take(self, candidate: Candidate) -> None:
         """Place a candidate that is back on the board, and tell of it."""
