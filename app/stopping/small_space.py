@@ -12,6 +12,7 @@ FEWEST = 3
 """The fewest equal answers that say something in a small space."""
 
 WORDS = frozenset({"yes", "no", "true", "false"})
+LONGEST = max(map(len, WORDS))
 FLAG = re.compile(r'\{\s*"[^"]*"\s*:\s*(?:true|false)\s*\}')
 
 
@@ -23,7 +24,7 @@ def has_few_values(answer: Answer) -> bool:
         case "json":
             return bool(FLAG.fullmatch(answer.key))
         case _:
-            return answer.key.lower() in WORDS
+            return len(answer.key) <= LONGEST and answer.key.lower() in WORDS
 
 
 def votes_needed(votes: int, *, few_values: bool) -> int:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.stopping.race import Race
 from tests.scripted.received import Ending
 from tests.scripted.reply import Reply
 from tests.scripted.scripts import always, in_turn
 
 if TYPE_CHECKING:
+    from app.stopping.base import Progress
     from tests.stage import Stage
 
 QUICK = "word " * 26 + "The answer is"
@@ -45,6 +47,19 @@ def test_the_metrics_count_a_race(stage: Stage) -> None:
     stage.play(in_turn(*says(42, 42), *[STUCK] * 2))
     stage.answer({"type": "parallel", "n": 4, "stop": "race"})
     assert 'quorum_early_stops_total{rule="race"}' in stage.client.get("/metrics").text
+
+
+def test_a_rule_that_breaks_stops_nothing_and_is_told_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Race, progress: Progress) -> bool:
+        raise ArithmeticError(f"{self.name} is at a loss after {progress.latest.answer}")
+
+    monkeypatch.setattr(Race, "satisfied", broken)
+    stage.play(always(*says(42)))
+    body = stage.answer({"type": "parallel", "n": 4, "stop": "race"})
+    decision = body["quorum"]["decision"]
+    assert (decision["votes"], decision["stopped_by"]) == (4, None)
+    assert decision["stop_failure"].startswith("ArithmeticError: race is at a loss")
+    assert 'quorum_stop_failures_total{rule="race"} 1.0' in stage.client.get("/metrics").text
 
 
 def test_any_of_names_the_rule_that_fired(stage: Stage) -> None:

@@ -11,7 +11,7 @@ from app.aggregators import AGGREGATORS
 from app.aggregators.majority import Majority
 from app.aggregators.weighted import Weighted
 from app.board import Board
-from app.candidates import Ask, Candidate, Failure, Verdict
+from app.candidates import Ask, Candidate, Confidence, Failure, Verdict
 from app.job import Job
 from app.parts import type_name
 from app.stopping.decided import Decided
@@ -93,3 +93,32 @@ def test_a_vote_ends_as_soon_as_the_rest_cannot_win() -> None:
     votes = [Candidate(index=i, finish_reason="stop", cluster=0) for i in range(8)]
     board = drawn_until_stopped(board_of(Majority(), 8), votes)
     assert len(board.back) == 4
+
+
+@given(clusters=st.lists(st.integers(0, 2), min_size=2, max_size=9), data=st.data())
+def test_a_vote_goes_on_only_while_what_is_outstanding_can_change_it(clusters: list[int], data: st.DataObject) -> None:
+    votes = [Candidate(index=i, finish_reason="stop", cluster=cluster) for i, cluster in enumerate(clusters)]
+    arriving = data.draw(st.permutations(votes))
+    ended = len(drawn_until_stopped(board_of(Majority(), len(arriving)), arriving).back)
+    before, waiting = arriving[: ended - 1], arriving[ended - 1 :]
+    outcomes = {
+        Majority().decide([*before, *(replace(one, cluster=rival) for one in waiting)]).winner.cluster
+        for rival in range(4)
+    }
+    assert len(outcomes) > 1
+
+
+@given(confidences=st.lists(st.floats(0, 30), min_size=1, max_size=9), data=st.data())
+def test_votes_that_may_weigh_anything_are_drawn_to_the_end(confidences: list[float], data: st.DataObject) -> None:
+    sure = [
+        Candidate(
+            index=i,
+            finish_reason="stop",
+            cluster=i % 2,
+            confidence=Confidence(mean=confidence, lowest_group=confidence),
+        )
+        for i, confidence in enumerate(confidences)
+    ]
+    arriving = data.draw(st.permutations(sure))
+    board = drawn_until_stopped(board_of(Weighted(by="mean_confidence"), len(arriving)), arriving)
+    assert len(board.back) == len(arriving)
