@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from app.stopping.terms import Terms
     from app.tally import Weight
 
+ROUNDING = 1e-11
+"""How far the incomplete beta function may be off, so that two votes do reach 0.875."""
+
 
 class Beta(StopRule):
     """Ends a run when the leader beats the runner-up with a posterior probability of at least `confidence`.
@@ -35,23 +38,29 @@ class Beta(StopRule):
     def satisfied(self, progress: Progress) -> bool:
         """Whether the leader is ahead with that confidence."""
         lead, second = progress.tally.lead, progress.tally.second
-        if lead <= 0 or lead < votes_needed(0, few_values=progress.few_values):
-            return False
-        return confidence_of(lead, second) >= self.confidence
+        enough = lead > 0 and lead >= votes_needed(0, few_values=progress.few_values)
+        return enough and self._reached(lead, second)
 
     def misfit(self, terms: Terms) -> Misfit | None:
         """Return why the confidence can't be reached."""
         if misfit := terms.without_bound(self.name):
             return misfit
-        most = votes_needed(0, few_values=terms.few_values)
-        best = confidence_of(terms.alike, 0)
-        if best >= self.confidence and terms.alike >= most:
+        fewest = votes_needed(0, few_values=terms.few_values)
+        if terms.alike < fewest:
+            return Misfit(
+                message=f"of answers with few values {fewest} must agree, and no more than {terms.alike} can be "
+                "accepted and agree: let more be drawn and accepted"
+            )
+        if self._reached(terms.alike, 0):
             return None
         return Misfit(
             path=("confidence",),
             message=f"`confidence` {self.confidence} can't be reached: no more than {terms.alike} can be accepted and "
-            f"agree, which gives {best:.6g}; lower it, or let more be drawn and accepted",
+            f"agree, which gives {confidence_of(terms.alike, 0):.6g}; lower it, or let more be drawn and accepted",
         )
+
+    def _reached(self, lead: Weight, second: Weight) -> bool:
+        return confidence_of(lead, second) >= self.confidence - ROUNDING
 
 
 def confidence_of(lead: Weight, second: Weight) -> float:

@@ -45,6 +45,21 @@ def test_at_95_percent_four_that_agree_are_enough_and_a_rival_takes_two_more() -
     assert stopped(board_of(Beta()), votes(1, *[0] * 8)) == (7, "beta")
 
 
+@pytest.mark.parametrize(("votes_", "confidence"), [(1, 0.75), (2, 0.875), (3, 0.9375), (4, 0.96875)])
+def test_a_confidence_that_is_just_reached_is_reached(votes_: int, confidence: float) -> None:
+    assert stopped(board_of(Beta(confidence=confidence)), votes(*[0] * 8)) == (votes_, "beta")
+
+
+@given(st.integers(1, 40), st.integers(0, 40))
+def test_so_it_is_whatever_the_votes(lead: int, second: int) -> None:
+    assume(lead > second)
+    clusters = [0] * lead + [1] * second
+    arriving = [vote(index, cluster) for index, cluster in enumerate(reversed(clusters))]
+    ended = stopped(board_of(Beta(confidence=float(reference(lead, second))), 99), arriving)
+    assert ended
+    assert ended[0] <= lead + second
+
+
 def test_votes_may_weigh_less_than_one() -> None:
     scored = [vote(index, verdict=Verdict(status="pass", score=0.5)) for index in range(9)]
     assert stopped(board_of(Beta(), aggregator=Weighted()), scored) == (7, "beta")
