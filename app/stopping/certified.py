@@ -30,7 +30,7 @@ class Certified(StopRule):
     2t or 2(1-t), t >= 1/2, by 1 or less on average, and E is the mean of these over t: a supermartingale that begins
     at 1 when the answer has appeared, so it ever reaches x with probability 1/x at most (Ville). The strongest
     rival's votes bound the evidence against every rival; over the answers the errors sum to delta, as the sum of
-    1 / (r (r + 1)) is 1. Assumes independent samples of one distribution: a ladder of temperatures is none.
+    1 / (r (r + 1)) is 1. Assumes independent samples of one distribution, so it takes no ladder of temperatures.
     """
 
     example: ClassVar[dict[str, object]] = {"delta": 0.1}
@@ -56,7 +56,9 @@ class Certified(StopRule):
         if terms.aggregator.weighs:
             return Misfit(message="certified counts votes of equal weight: take the aggregator `majority`")
         if not terms.independent:
-            return Misfit(message="certified needs samples that know nothing of each other: take `parallel`")
+            return Misfit(
+                message="certified needs independent samples of one distribution: take `parallel`, and one temperature"
+            )
         if log_evidence(terms.alike - 1, 0) >= threshold(1, self.delta):
             return None
         return Misfit(

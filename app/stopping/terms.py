@@ -21,8 +21,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """A strategy as its stop rule sees it.
 
     `voters` is the most candidates that can be accepted, `alike` the most of them that can give one answer.
-    `verified`: there are verifiers. `independent`: no candidate knows of another. `few_values`: all answers are
-    of a small space, as those of a multiple choice are.
+    `verified`: there are verifiers. `independent`: candidates are independent draws of one distribution.
+    `few_values`: all answers are of a small space, as those of a multiple choice are.
     """
 
     aggregator: Aggregator

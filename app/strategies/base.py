@@ -46,7 +46,7 @@ class Strategy(Part):
     """
 
     independent: ClassVar[bool] = False
-    """Whether no candidate knows of another, so that their answers are draws of one distribution."""
+    """Whether no candidate knows of another."""
 
     answer: AnyExtractor = Field(default=Auto(), description="How a candidate's answer is found and compared.")
     verifiers: tuple[AnyVerifier, ...] = Field(default=(), max_length=8, description="All must pass.")
@@ -97,7 +97,7 @@ class Strategy(Part):
             voters=self.voters,
             alike=self.alike,
             verified=bool(self.verifiers),
-            independent=self.independent,
+            independent=self.independent and not isinstance(self.sampling.temperature, tuple),
             few_values=self.answer.few_values,
         )
         return self.stop.misfit(terms)

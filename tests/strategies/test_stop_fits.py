@@ -119,9 +119,16 @@ def test_votes_that_may_weigh_anything_cannot_be_counted(stop: str) -> None:
     assert SELECTOR.read({**confident, "stop": "window"})
 
 
-@pytest.mark.parametrize("spec", [{"type": "sequential", "rounds": 16}, {**REJECT, "accept": 8}])
-def test_no_certificate_without_independence(spec: dict[str, object]) -> None:
-    assert "know nothing of each other" in refusal(spec, "certified")[1]
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"type": "sequential", "rounds": 16},
+        {**REJECT, "accept": 8},
+        {**PARALLEL, "n": 16, "sampling": {"temperature": [0.2, 0.9]}},
+    ],
+)
+def test_no_certificate_without_independent_samples_of_one_distribution(spec: dict[str, object]) -> None:
+    assert "independent samples of one distribution" in refusal(spec, "certified")[1]
 
 
 def test_verified_needs_a_verifier() -> None:
