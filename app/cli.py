@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 MAX_PORT = 65_535
+MAX_RATE = 1e9
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,6 +79,12 @@ def parser() -> argparse.ArgumentParser:
     )
     demo_command.set_defaults(run=demo)
 
+    add_replay_options(commands.add_parser("replay", help="run strategies over recorded samples, on a simulated clock"))
+
+    add_replay_worker_options(
+        commands.add_parser("replay-worker", help="serve recorded samples as a worker would, at a real pace")
+    )
+
     version_command = commands.add_parser("version", help="print the version")
     version_command.set_defaults(run=print_version)
     return top
@@ -97,6 +104,56 @@ def add_worker_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--limit", type=int, metavar="N", help="candidates that it draws at once, at most")
     command.add_argument("--python", type=Path, metavar="PATH", help="Python of vLLM's environment")
     command.set_defaults(run=worker)
+
+
+def add_replay_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of `quorum replay`."""
+    command.add_argument("files", metavar="FILE", type=Path, nargs="+", help="recordings, .jsonl or .jsonl.gz")
+    command.add_argument(
+        "--strategies",
+        metavar="STRATEGY",
+        nargs="+",
+        required=True,
+        help="short forms, presets or specs, each perhaps as LABEL=...; @FILE with several; or `frontier`",
+    )
+    command.add_argument("--orders", type=positive, default=100, metavar="N", help="random orders (default 100)")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the random orders (default 0)")
+    command.add_argument("--processes", type=positive, metavar="N", help="processes that compute (default all CPUs)")
+    command.add_argument("--baseline", metavar="LABEL", help="what others are compared with (default the first)")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="write the results there")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="draw them there, as .png or .svg")
+    command.add_argument("--config", type=Path, help=f"configuration with presets (default {DEFAULT_CONFIG})")
+    command.set_defaults(run=replay)
+
+
+def add_replay_worker_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of `quorum replay-worker`."""
+    command.add_argument("file", metavar="FILE", type=Path, help="a recording, .jsonl or .jsonl.gz")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1)")
+    command.add_argument("--port", type=int, default=8001, help="port to listen at, 0 for a free one (default 8001)")
+    command.add_argument(
+        "--tokens-per-second", type=rate, default=50.0, metavar="R", help="of each completion (default 50)"
+    )
+    command.add_argument("--speedup", type=rate, default=1.0, metavar="S", help="so many times as fast (default 1)")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the samples' order (default 0)")
+    command.add_argument("--model", metavar="NAME", help="what the model is called (default the file's name)")
+    command.set_defaults(run=replay_worker)
+
+
+def rate(text: str) -> float:
+    """Return the number; raises ValueError where it isn't above 0, or more than anything can speak."""
+    number = float(text)
+    if not 0 < number <= MAX_RATE:
+        raise ValueError
+    return number
+
+
+def positive(text: str) -> int:
+    """Return the number; raises ValueError where it isn't at least 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def port(text: str) -> int:
@@ -186,6 +243,22 @@ def demo(options: argparse.Namespace) -> int:
     from app.demo import run_demo, run_programs_demo  # noqa: PLC0415 - only the demo needs it
 
     return run_programs_demo() if options.programs else run_demo()
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Run strategies over recordings and print what they come to."""
+    from app.replay.command import Request, run_replay  # noqa: PLC0415 - only this command needs it
+
+    return run_replay(Request(**{name: getattr(options, name) for name in Request.__struct_fields__}))
+
+
+def replay_worker(options: argparse.Namespace) -> int:
+    """Serve recorded samples until a signal comes."""
+    from app.replay.worker.command import WorkerRequest, run_replay_worker  # noqa: PLC0415 - only this command needs it
+
+    return run_replay_worker(
+        WorkerRequest(**{name: getattr(options, name) for name in WorkerRequest.__struct_fields__})
+    )
 
 
 def print_version(_options: argparse.Namespace) -> int:

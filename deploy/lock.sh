@@ -10,5 +10,5 @@ compile() {
 
 compile --output-file requirements/build.txt --group build "$@"
 compile --output-file requirements/runtime.txt pyproject.toml "$@"
-compile --output-file requirements/dev.txt --group dev pyproject.toml "$@"
+compile --output-file requirements/dev.txt --group dev --extra plot pyproject.toml "$@"
 compile --output-file requirements/vllm.txt --group vllm "$@"

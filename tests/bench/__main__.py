@@ -18,6 +18,7 @@ from tests.bench.humaneval import RECORDED
 from tests.bench.measure import measure
 from tests.bench.prefill import INSTALL, INSTALLED, measure_prefill
 from tests.bench.processes import BARE, GATEWAY, StartError
+from tests.bench.replayed import POOL, measure_replayed
 from tests.bench.report import machine, markdown
 from tests.bench.selecting import measure_selecting
 from tests.bench.verifying import measure_verifying
@@ -84,12 +85,21 @@ def _fleet(options: argparse.Namespace) -> tuple[str, int]:
     return found.markdown(), found.failures
 
 
+def _replayed(options: argparse.Namespace) -> tuple[str, int]:
+    """Measure policies on recorded samples over HTTP, where there are any."""
+    if not POOL.exists():
+        return f"**On recorded samples**: left out, as {POOL.name} is not at hand.\n", 0
+    found = measure_replayed(_say, problems=3, rounds=1, orders=5) if options.tiny else measure_replayed(_say)
+    return found.markdown(), 0
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], tuple[str, int]]] = {
     "gateway": _gateway,
     "verifying": _verifying,
     "selecting": _selecting,
     "prefill": _prefill,
     "fleet": _fleet,
+    "replayed": _replayed,
 }
 
 

@@ -57,6 +57,15 @@ def upstream(*arguments: str) -> Generator[Server]:
 
 
 @contextmanager
+def replay_worker(*arguments: str) -> Generator[Server]:
+    """Run `quorum replay-worker` with `arguments`."""
+    port = free_port()
+    command = (sys.executable, "-m", "app.cli", "replay-worker", "--port", str(port), *arguments)
+    with _running("replay worker", command, port, "/health") as server:
+        yield server
+
+
+@contextmanager
 def front(
     name: str, template: Sequence[str], *workers: Server, environment: Mapping[str, str] | None = None
 ) -> Generator[Server]:

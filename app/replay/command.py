@@ -1,0 +1,120 @@
+"""The command `quorum replay`, from its options to its results."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress
+
+from app.replay.deck import make_decks
+from app.replay.errors import PolicyError, ReplayError
+from app.replay.figures import score
+from app.replay.naming import read_policies
+from app.replay.playing import Plan, play_all
+from app.replay.plot import check_plot, write_plot
+from app.replay.policy import check_samples
+from app.replay.recording import read_recordings
+from app.replay.sheet import write_sheet
+from app.replay.table import LEGEND, table
+from app.settings.reading import load_settings
+from app.telemetry.logs import configure_logging
+from app.workers.cpus import usable_cpus
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+    from app.replay.deck import Deck
+    from app.replay.playing import Means
+    from app.replay.policy import Policy
+    from app.replay.recording import Recorded
+
+PLAIN_WIDTH = 110
+"""Columns where standard output is no terminal."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line asks for; `processes` and `baseline` are None where it leaves them open."""
+
+    files: Sequence[Path]
+    strategies: Sequence[str]
+    orders: int
+    seed: int
+    processes: int | None
+    baseline: str | None
+    csv: Path | None
+    plot: Path | None
+    config: Path | None
+
+
+def run_replay(request: Request) -> int:
+    """Replay, print the table, and write the files that are asked for; returns 0.
+
+    Raises the errors of `app.replay.errors`, `ConfigurationError`, and KeyboardInterrupt once all processes have ended.
+    """
+    configure_logging("error")
+    if request.plot:
+        check_plot(request.plot)
+    policies = read_policies(request.strategies, load_settings(request.config, {}).presets)
+    baseline = _number(policies, request.baseline)
+    plan = Plan(orders=request.orders, seed=request.seed, processes=request.processes or usable_cpus())
+    recordings = read_recordings(request.files)
+    check_samples(policies, recordings)
+    decks, played = asyncio.run(_replay(recordings, policies, plan))
+    scores = score(policies, decks, played, baseline)
+
+    label = policies[baseline].label
+    console = Console()
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    console.print(table(scores), "", LEGEND.format(baseline=label), sep="\n", markup=False, highlight=False)
+    console.print(_extent(decks, plan), markup=False, highlight=False)
+    if request.csv:
+        with _writing(request.csv):
+            write_sheet(request.csv, scores, baseline=label, problems=len(decks), plan=plan)
+    if request.plot:
+        with _writing(request.plot):
+            write_plot(request.plot, scores, baseline=label)
+    return 0
+
+
+@contextmanager
+def _writing(file: Path) -> Generator[None]:
+    """Say which file it is that can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ReplayError(f"{file} can't be written: {error.strerror or error}") from error
+
+
+def _number(policies: Sequence[Policy], label: str | None) -> int:
+    """Return the baseline's number: the first policy's unless another is named."""
+    labels = [policy.label for policy in policies]
+    if label is None:
+        return 0
+    if label not in labels:
+        raise PolicyError(f"no policy is called {label!r}, which --baseline names; there are: {', '.join(labels)}")
+    return labels.index(label)
+
+
+async def _replay(
+    recordings: Sequence[Recorded], policies: Sequence[Policy], plan: Plan
+) -> tuple[list[Deck], list[tuple[Means, ...]]]:
+    """Return the decks, and what each policy came to on each."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task("comparing answers", total=None)
+        decks = await make_decks(recordings, processes=plan.processes)
+        task = progress.add_task("replaying", total=len(decks))
+        return decks, await play_all(policies, decks, plan, lambda: progress.advance(task))
+
+
+def _extent(decks: Sequence[Deck], plan: Plan) -> str:
+    """Return how much was replayed, and what was left undecided."""
+    said = f"{len(decks)} problems, {plan.orders} random orders each, seed {plan.seed}."
+    undecided = sum(deck.undecided for deck in decks)
+    return f"{said} {undecided} pairs of answers could not be compared and count as different." if undecided else said

@@ -1,0 +1,149 @@
+"""`quorum replay` as people run it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.cli import main
+from app.replay import plot
+from app.stopping.none import NeverStop
+from app.strategies.parallel import Parallel
+from tests.replay.recorded import line, spec, write
+from tests.test_cli import descendants, os_wait_until_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+THREE = ["--orders", "20", "--processes", "1"]
+
+
+def recording(folder: Path) -> str:
+    return str(
+        write(
+            folder / "r.jsonl",
+            line(("1", 10), ("2", 20), ("1", 30), name="a"),
+            line(("1", 10), ("1", 20), ("1", 30), name="b"),
+        )
+    )
+
+
+def test_a_table_a_sheet_and_a_plot_come_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet, png, svg = (tmp_path / name for name in ("out.csv", "out.png", "out.svg"))
+    words = ["replay", recording(tmp_path), *THREE, "--csv", str(sheet), "--plot"]
+    policies = ["--strategies", "single", "all=" + spec(Parallel(n=3, stop=NeverStop())), "parallel-3"]
+    assert main([*words, str(png), *policies, "--baseline", "all"]) == 0
+    told = capsys.readouterr()
+    assert [row.split()[0] for row in told.out.splitlines() if "±" in row] == ["single", "all", "parallel-3"]
+    assert "baseline (all)" in told.out
+    assert "2 problems, 20 random orders each, seed 0." in told.out
+    rows = list(csv.DictReader(sheet.read_text(encoding="utf-8").splitlines()))
+    one, full, decided = rows
+    assert (float(full["accuracy"]), float(full["tokens"]), full["difference_error"]) == (1, 60, "0.0")
+    assert float(decided["accuracy"]) == 1
+    assert float(decided["tokens"]) < 60
+    assert float(one["difference"]) < 0
+    assert float(one["accuracy_low"]) < float(one["accuracy"]) < float(one["accuracy_high"])
+    assert json.loads(full["strategy"])["stop"] == {"type": "none"}
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert main([*words, str(svg), *policies]) == 0
+    assert "<svg" in svg.read_text(encoding="utf-8")
+    assert "NaN" not in svg.read_text(encoding="utf-8")
+
+
+def test_the_same_command_gives_the_same_files(tmp_path: Path) -> None:
+    written: list[tuple[bytes, ...]] = []
+    for processes in ("1", "2"):
+        files = [tmp_path / f"{processes}.{kind}" for kind in ("csv", "svg")]
+        words = [recording(tmp_path), "--processes", processes, "--orders", "9", "--seed", "4"]
+        outputs = ["--csv", str(files[0]), "--plot", str(files[1])]
+        assert main(["replay", *words, *outputs, "--strategies", "single", "parallel-3"]) == 0
+        written.append(tuple(file.read_bytes() for file in files))
+    assert written[0] == written[1]
+
+
+def refused(capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> str:
+    """Return the one line that says why the command is refused."""
+    assert main(["replay", *words]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    return told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--strategies", "quack"], "there is no strategy 'quack'"),
+        (["--strategies", '{"type": "parallel", "n": 2, "stop": "quack"}'], "there is no type 'quack'"),
+        (["--strategies", "parallel-4"], "draws up to 4 samples"),
+        (["--strategies", "single", "--baseline", "x"], "no policy is called 'x', which --baseline names"),
+        (["--strategies", "single", "--plot", "out.pdf"], "--plot writes .png or .svg files; out.pdf is neither"),
+        (["--strategies", "single", "--config", "none.toml"], "there is no configuration file none.toml"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    assert told in refused(capsys, [recording(tmp_path), *words])
+
+
+def test_a_recording_that_cannot_be_read_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "is a directory" in refused(capsys, [str(tmp_path), "--strategies", "single"])
+    assert "No such file" in refused(capsys, [str(tmp_path / "none"), "--strategies", "single"])
+
+
+@pytest.mark.parametrize(("option", "name"), [("--csv", "out.csv"), ("--plot", "out.svg")])
+def test_a_file_that_cannot_be_written_is_named_once_the_table_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, name: str
+) -> None:
+    file = tmp_path / "nowhere" / name
+    words = [recording(tmp_path), *THREE, "--strategies", "single", option, str(file)]
+    assert main(["replay", *words]) == 2
+    told = capsys.readouterr()
+    assert "single" in told.out
+    assert told.err == f"quorum: {file} can't be written: No such file or directory\n"
+
+
+@pytest.mark.parametrize("words", [["--orders", "0"], ["--processes", "x"], ["--seed", "s"]])
+def test_numbers_that_are_none_are_usage_errors(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["replay", "r.jsonl", "--strategies", "single", *words])
+    assert words[0] in capsys.readouterr().err
+
+
+def test_a_plot_without_matplotlib_is_refused_before_anything_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plot, "find_spec", lambda _name: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    words = [recording(tmp_path), "--strategies", "single", "--plot", str(tmp_path / "out.png")]
+    assert "--plot needs matplotlib: run make install" in refused(capsys, words)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_with_all_its_processes(tmp_path: Path) -> None:
+    samples = [(str(number % 3), 10 + number) for number in range(40)]
+    file = write(tmp_path / "r.jsonl", *(line(*samples, name=str(number)) for number in range(20)))
+    command = [sys.executable, "-m", "app.cli", "replay", str(file), "--processes", "2", "--orders", "20000"]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*command, "--strategies", "parallel-40"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        while len(children := descendants(process.pid)) < 3:  # the two, and the one that tracks what they share
+            os.sched_yield()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    for pid in children:
+        os_wait_until_gone(pid)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from app.replay.recording import read_recordings
+from app.replay.worker.dealer import Dealer
+from app.replay.worker.service import ReplayWorker
+from app.server import serving
+from tests.hosting import running
+from tests.replay.recorded import line, write
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+    from pathlib import Path
+
+MODEL = "recorded"
+
+
+class Served:
+    """A replay worker and where it listens."""
+
+    def __init__(self, worker: ReplayWorker, url: str) -> None:
+        self.worker = worker
+        self.url = url
+        self.client = httpx2.Client(base_url=url, timeout=30)
+
+    def ask(self, question: str, **fields: object) -> httpx2.Response:
+        """Ask for a completion."""
+        body = {"model": MODEL, "messages": [{"role": "user", "content": question}], **fields}
+        return self.client.post("/v1/chat/completions", json=body)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A worker that speaks 100,000 tokens a second, and knows three problems."""
+    text = {"text": "<think>\nsix sevens\n</think>\n\nIt is \\boxed{42}.", "completion_tokens": 9}
+    recordings = read_recordings(
+        [
+            write(
+                tmp_path / "r.jsonl",
+                {"id": "p1", "problem": "What is 6 x 7?", "answer": "42", "samples": [text]},
+                line(("1", 50), ("2", 60), (None, 70), name="p2"),
+                {"id": "p3", "problem": "Slow?", "answer": "1", "samples": [{"answer": 1, "completion_tokens": 10**9}]},
+            )
+        ]
+    )
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Served]:
+        worker = ReplayWorker(Dealer(recordings, seed=3), model=MODEL, rate=100_000.0)
+        async with serving(worker.app()) as url:
+            yield Served(worker, url)
+
+    with running(opened) as one:
+        yield one
+        one.client.close()
