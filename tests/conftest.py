@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 TIMEOUTS = {"connect_s": 2.0, "idle_s": 1.0, "probe_s": 0.5}
 PRICES = {"scripted": {"prompt": 1.0, "prompt_cached": 0.5, "completion": 2.0}}
 PRESETS = {"three": {"type": "parallel", "n": 3}}
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted, also where a shell runs them in the background, and so without SIGINT."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
