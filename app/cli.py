@@ -116,6 +116,7 @@ def add_replay_options(command: argparse.ArgumentParser) -> None:
         required=True,
         help="short forms, presets or specs, each perhaps as LABEL=...; @FILE with several; or `frontier`",
     )
+    command.add_argument("--problems", metavar="REGEX", help="only those with a match in their id (default all)")
     command.add_argument("--orders", type=positive, default=100, metavar="N", help="random orders (default 100)")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of the random orders (default 0)")
     command.add_argument("--processes", type=positive, metavar="N", help="processes that compute (default all CPUs)")

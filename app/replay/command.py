@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.replay.deck import make_decks
-from app.replay.errors import PolicyError, ReplayError
+from app.replay.errors import PolicyError, RecordingError, ReplayError
 from app.replay.figures import score
 from app.replay.naming import read_policies
 from app.replay.playing import Plan, play_all
@@ -38,10 +39,11 @@ PLAIN_WIDTH = 110
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line asks for; `processes` and `baseline` are None where it leaves them open."""
+    """What the command line asks for; `processes`, `baseline` and `problems` are None where it leaves them open."""
 
     files: Sequence[Path]
     strategies: Sequence[str]
+    problems: str | None
     orders: int
     seed: int
     processes: int | None
@@ -62,7 +64,7 @@ def run_replay(request: Request) -> int:
     policies = read_policies(request.strategies, load_settings(request.config, {}).presets)
     baseline = _number(policies, request.baseline)
     plan = Plan(orders=request.orders, seed=request.seed, processes=request.processes or usable_cpus())
-    recordings = read_recordings(request.files)
+    recordings = _named(read_recordings(request.files), request.problems)
     check_samples(policies, recordings)
     decks, played = asyncio.run(_replay(recordings, policies, plan))
     scores = score(policies, decks, played, baseline)
@@ -99,6 +101,19 @@ def _number(policies: Sequence[Policy], label: str | None) -> int:
     if label not in labels:
         raise PolicyError(f"no policy is called {label!r}, which --baseline names; there are: {', '.join(labels)}")
     return labels.index(label)
+
+
+def _named(recordings: Sequence[Recorded], pattern: str | None) -> Sequence[Recorded]:
+    """Return the recordings whose problem's id has a match of the pattern; all without one."""
+    if pattern is None:
+        return recordings
+    try:
+        found = [recorded for recorded in recordings if re.search(pattern, str(recorded.problem.id))]
+    except re.error as error:
+        raise ReplayError(f"--problems {pattern!r} is no regular expression: {error}") from error
+    if not found:
+        raise RecordingError(f"--problems {pattern!r} matches the id of none of {len(recordings)} problems")
+    return found
 
 
 async def _replay(

@@ -71,6 +71,13 @@ def test_the_same_command_gives_the_same_files(tmp_path: Path) -> None:
     assert written[0] == written[1]
 
 
+def test_only_problems_whose_id_matches_are_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", recording(tmp_path), *THREE, "--strategies", "single", "--problems", "^b"]) == 0
+    told = capsys.readouterr().out
+    assert "100.0 ± ?" in told
+    assert "1 problems, 20 random orders each" in told
+
+
 def refused(capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> str:
     """Return the one line that says why the command is refused."""
     assert main(["replay", *words]) == 2
@@ -88,6 +95,8 @@ def refused(capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> str:
         (["--strategies", "parallel-4"], "draws up to 4 samples"),
         (["--strategies", "single", "--baseline", "x"], "no policy is called 'x', which --baseline names"),
         (["--strategies", "single", "--plot", "out.pdf"], "--plot writes .png or .svg files; out.pdf is neither"),
+        (["--strategies", "single", "--problems", "c"], "--problems 'c' matches the id of none of 2 problems"),
+        (["--strategies", "single", "--problems", "("], "--problems '(' is no regular expression: "),
         (["--strategies", "single", "--config", "none.toml"], "there is no configuration file none.toml"),
     ],
 )
