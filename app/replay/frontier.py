@@ -32,6 +32,7 @@ FRONTIER: Mapping[str, str | dict[str, object]] = {
     "SC@64": _parallel(64, "none"),
     "decided, 16": _parallel(16, "decided"),
     "beta .95, waves of 8 up to 64": _parallel(64, _BETA, wave=8),
+    "beta .95, 16 in flight up to 64": _parallel(64, _BETA, in_flight=16),
     "window 4, up to 32": _parallel(32, {"type": "window", "size": 4}, wave=4),
     "first 4 of 8": _parallel(8, _finishers(4)),
     "first 8 of 16": _parallel(16, _finishers(8)),
@@ -39,6 +40,9 @@ FRONTIER: Mapping[str, str | dict[str, object]] = {
     "race 2 of 12": _parallel(12, _race(2)),
     "race 2 of 16": _parallel(16, _race(2)),
     "race 3 of 16": _parallel(16, _race(3)),
+    "race 2 of 16, waves of 2, 2, 4, 8": _parallel(16, _race(2), wave=[2, 2, 4, 8]),
+    "race 2 of 16, 4 in flight": _parallel(16, _race(2), in_flight=4),
+    "race 2 of 16, 8 in flight": _parallel(16, _race(2), in_flight=8),
     "64 capped at 20,000, beta .95 or 32": _parallel(
         64,
         {"type": "any_of", "rules": [_BETA, _finishers(32)]},

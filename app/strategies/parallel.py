@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate, chain, pairwise, repeat
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.candidates import Ask
 from app.strategies.base import MAX_DRAWS, Strategy, count
@@ -39,6 +39,15 @@ class Parallel(Strategy):
     wave: Size | Annotated[tuple[Size, ...], Field(min_length=1, max_length=64)] | None = Field(
         default=None, description="How many at once, or the sizes of the waves, the last of which repeats; default all."
     )
+    in_flight: Size | None = Field(
+        default=None, description="How many are under way at any time: one that is back makes room for the next."
+    )
+
+    @model_validator(mode="after")
+    def _waves_or_a_stream(self) -> Self:
+        if self.wave is not None and self.in_flight is not None:
+            raise ValueError("`wave` and `in_flight` both say when the next sample begins: leave one of them out")
+        return self
 
     @property
     def draws(self) -> int:
@@ -47,16 +56,21 @@ class Parallel(Strategy):
 
     @property
     def width(self) -> int:
-        """The largest wave, or all."""
+        """`in_flight`, the largest wave, or all."""
+        if self.in_flight is not None:
+            return min(self.in_flight, self.n)
         ends = [0, *self._ends()]
         return max(end - start for start, end in pairwise(ends))
 
     def next(self, history: History) -> Sequence[Ask]:
-        """Ask for the next wave once nothing is on its way."""
-        if history.waiting:
-            return []
+        """Ask for the next wave once nothing is on its way, or for as many as there is room for in flight."""
         asked = len(history.asked)
-        end = next((end for end in self._ends() if end > asked), asked)
+        if self.in_flight is not None:
+            end = min(len(history.done) + self.in_flight, self.n)
+        elif history.waiting:
+            return []
+        else:
+            end = next((end for end in self._ends() if end > asked), asked)
         return [Ask(chain=place) for place in range(asked, end)]
 
     def _ends(self) -> Iterator[int]:

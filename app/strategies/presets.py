@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PRESETS: dict[str, dict[str, object]] = {
     "fast": {"type": "parallel", "n": 12, "stop": {"type": "race", "votes": 2}},
-    "frugal": {"type": "parallel", "n": 16, "wave": [2, 2, 4, 8], "stop": {"type": "race", "votes": 2}},
+    "frugal": {"type": "parallel", "n": 16, "in_flight": 3, "stop": {"type": "race", "votes": 2}},
     "faithful": {"type": "parallel", "n": 16, "stop": {"type": "decided"}},
     "max": {
         "type": "parallel",
@@ -12,5 +12,5 @@ PRESETS: dict[str, dict[str, object]] = {
         "stop": {"type": "any_of", "rules": [{"type": "beta", "confidence": 0.95}, {"type": "finishers", "count": 32}]},
     },
 }
-"""`fast`: an answer as soon as two agree. `frugal`: few samples, and more only on disagreement. `faithful`: the vote of
+"""`fast`: an answer as soon as two agree. `frugal`: few samples at a time, until two agree. `faithful`: the vote of
 sixteen, and nothing drawn that can't change it. `max`: as good as samples make it. See docs/stopping.md."""

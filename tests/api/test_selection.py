@@ -68,7 +68,7 @@ def test_presets_are_chosen_by_name(selector: Selector) -> None:
 def test_every_server_has_presets_and_one_of_its_own_of_the_same_name_takes_their_place() -> None:
     own = Selector(default="frugal", presets={"fast": "parallel-2"}, max_candidates=32)
     assert own.read("fast") == Parallel(n=2)
-    assert own.default.spec["wave"] == [2, 2, 4, 8]
+    assert own.default.spec["in_flight"] == 3
     assert own.read("faithful").spec["stop"] == {"type": "decided"}
     assert own.read("max").draws == 64
 

@@ -95,6 +95,15 @@ def test_more_is_drawn_only_on_disagreement(stage: Stage, answers: tuple[int, ..
     assert body["quorum"]["cost"]["saved_completion_tokens_estimate"] >= (20 - drawn) * 30
 
 
+def test_a_straggler_holds_up_nothing_that_may_be_in_flight_besides(stage: Stage) -> None:
+    stage.play(in_turn(*says(1), STUCK, *says(2, 3, 3)))
+    body = stage.answer({"type": "parallel", "n": 9, "in_flight": 2, "stop": "race"})
+    stage.worker.wait_until(lambda upstream: upstream.in_flight == 0)
+    assert body["quorum"]["decision"]["stopped_by"] == "race"
+    assert body["choices"][0]["message"]["content"].endswith("3")
+    assert len(stage.seen) == 5
+
+
 def test_a_sample_that_reaches_its_cap_says_so_and_does_not_vote(stage: Stage) -> None:
     long = Reply(texts=("The answer is 41. " + "word " * 40,))
     stage.play(in_turn(long, long, long, *says(42)))
@@ -127,6 +136,8 @@ def test_presets_are_there_by_name(stage: Stage, preset: str, draws: int) -> Non
         ({"n": 4, "stop": "race", "aggregator": "last"}, "strategy.stop"),
         ({"n": 4, "stop": "verified"}, "strategy.stop"),
         ({"n": 4, "wave": [2, 0]}, "strategy.wave.1"),
+        ({"n": 4, "in_flight": 0}, "strategy.in_flight"),
+        ({"n": 4, "wave": 2, "in_flight": 2}, "strategy"),
     ],
 )
 def test_a_rule_that_cannot_fire_is_a_400_that_names_the_field(

@@ -75,6 +75,17 @@ def test_waves_that_a_decision_makes_needless_are_not_drawn() -> None:
     assert run(Parallel(n=4, wave=2), same) == trial(0, tokens=10 + 20, time=20, stopped_by="decided")
 
 
+def test_what_is_in_flight_is_filled_up_as_samples_come_back() -> None:
+    strategy = Parallel(n=4, in_flight=2, stop=NeverStop())
+    assert run(strategy) == trial(0, tokens=100, time=20 + 40)
+    assert run(strategy, order=(3, 2, 1, 0)) == trial(0, tokens=100, time=30 + 20)
+
+
+def test_what_is_in_flight_when_a_race_ends_is_cut_at_what_it_had_generated_since_it_began() -> None:
+    strategy = Parallel(n=4, in_flight=2, stop=Race(votes=2))
+    assert run(strategy) == trial(0, tokens=10 + 20 + 30 + 20, time=10 + 30, stopped_by="race")
+
+
 def test_a_sample_that_reaches_the_cap_ends_there_and_does_not_vote() -> None:
     cards = deck(("A", 10), ("B", 30), ("B", 30))
     strategy = Parallel(n=3, stop=NeverStop(), max_completion_tokens_per_candidate=25)

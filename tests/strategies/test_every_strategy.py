@@ -24,6 +24,7 @@ FEW = st.integers(1, 5)
 ANY = st.one_of(
     st.builds(Single, n=FEW),
     st.builds(Parallel, n=st.integers(1, 9), wave=st.none() | FEW | st.lists(FEW, min_size=1, max_size=4).map(tuple)),
+    st.builds(Parallel, n=st.integers(1, 9), in_flight=FEW),
     st.builds(Sequential, rounds=FEW),
     st.builds(Hybrid, chains=FEW, rounds=FEW),
     st.builds(Hybrid, widths=st.lists(FEW, min_size=1, max_size=4).map(tuple)),

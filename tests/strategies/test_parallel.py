@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from app.candidates import Candidate
 from app.strategies.history import History
@@ -43,3 +44,21 @@ def test_the_next_wave_waits_for_the_whole_of_the_last_one_and_the_last_may_be_s
 
 def test_a_wave_wider_than_the_whole_is_the_whole() -> None:
     assert len(Parallel(n=3, wave=8).next(History())) == 3
+
+
+@pytest.mark.parametrize(("n", "in_flight", "width"), [(7, 3, 3), (2, 3, 2), (3, 1, 1)])
+def test_one_that_is_back_makes_room_for_the_next(n: int, in_flight: int, width: int) -> None:
+    strategy = Parallel(n=n, in_flight=in_flight)
+    asked = list(strategy.next(History()))
+    assert len(asked) == strategy.width == width
+    for back in range(1, n + 1):
+        asked += strategy.next(
+            History(asked=asked, done=[Candidate(index=i, finish_reason="stop") for i in range(back)])
+        )
+        assert len(asked) == min(back + in_flight, n)
+    assert [ask.chain for ask in asked] == list(range(n))
+
+
+def test_waves_and_a_stream_exclude_each_other() -> None:
+    with pytest.raises(ValidationError, match="leave one of them out"):
+        Parallel(n=4, wave=2, in_flight=2)
