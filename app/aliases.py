@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.errors import ModelNotFoundError
-from app.workers.worker import NOT_ASKED
+from app.side_by_side import meanwhile
+from app.workers.worker import MAX_NAMES, NOT_ASKED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 LOOK_S = 0.5
 """Seconds between two looks at whether the workers have been asked."""
 
-MAX_NAMES = 20
 HINT = "workers that are down may serve it; else correct the setting aliases"
 
 log = structlog.stdlib.get_logger(__name__)
@@ -50,12 +50,8 @@ class AliasCheck:
     @asynccontextmanager
     async def kept(self) -> AsyncGenerator[None]:
         """Look whenever it is due, for as long as the context lasts."""
-        async with asyncio.TaskGroup() as group:
-            looking = group.create_task(self._look())
-            try:
-                yield
-            finally:
-                looking.cancel()
+        async with meanwhile(self._look()):
+            yield
 
     async def _look(self) -> None:
         while True:

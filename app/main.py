@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from app.settings.settings import Settings
     from app.siblings.place import Place
     from app.store.base import RunStore
+    from app.workers.client import Client
+    from app.workers.discovery.base import Source
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -120,19 +122,7 @@ async def assemble(
     key = settings.worker_api_key.get_secret_value() if settings.worker_api_key else None
     client = HttpClient(connect_s=timeouts.connect_s, idle_s=timeouts.idle_s, api_key=key)
     await stack.enter_async_context(client)
-    pool = Pool(
-        embedded,
-        client,
-        probe_s=timeouts.probe_s,
-        sources=sources,
-        aliases=settings.aliases,
-        max_in_flight=settings.limits.max_in_flight_per_worker,
-        sharers=sharers,
-        policy=POLICIES[settings.balancing](),
-        rules=settings.health.rules(),
-        retries=Allowance(share=settings.retries.share, burst=settings.retries.burst, per_s=RETRIES_A_S),
-        hedges=Allowance(share=settings.hedges.share, burst=settings.hedges.burst),
-    )
+    pool = pool_of(settings, embedded, client, sources, sharers)
     await stack.enter_async_context(pool.watched())
     steward = Steward(pool, SharedNotebook(place) if place else PrivateNotebook())
     await stack.enter_async_context(steward.kept())
@@ -179,6 +169,25 @@ async def assemble(
         runs=LayeredRunStore(memory, *stores),
         steward=steward,
         together=together,
+    )
+
+
+def pool_of(
+    settings: Settings, embedded: Sequence[Worker], client: Client, sources: Sequence[Source], sharers: int
+) -> Pool:
+    """Return the pool of these workers and of those that `sources` name, balanced and judged as configured."""
+    return Pool(
+        embedded,
+        client,
+        probe_s=settings.timeouts.probe_s,
+        sources=sources,
+        aliases=settings.aliases,
+        max_in_flight=settings.limits.max_in_flight_per_worker,
+        sharers=sharers,
+        policy=POLICIES[settings.balancing](),
+        rules=settings.health.rules(),
+        retries=Allowance(share=settings.retries.share, burst=settings.retries.burst, per_s=RETRIES_A_S),
+        hedges=Allowance(share=settings.hedges.share, burst=settings.hedges.burst),
     )
 
 

@@ -1,12 +1,13 @@
-"""Work that is done side by side, and fails as one."""
+"""Work that is done side by side, and work that is done beside something else."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 
 T = TypeVar("T")
 
@@ -33,3 +34,14 @@ async def side_by_side(works: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
     if failed:
         raise failed[0]
     return [task.result() for task in tasks]
+
+
+@asynccontextmanager
+async def meanwhile(work: Coroutine[object, object, None]) -> AsyncGenerator[None]:
+    """Do `work` for as long as the context lasts, and cancel it then; an error of its ends the context."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work)
+        try:
+            yield
+        finally:
+            task.cancel()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from tests.redis_server import RedisServer, redis_server_running
 from tests.scripted.actions import Status
@@ -15,7 +17,7 @@ from tests.scripted.scripts import always
 from tests.stage import Stage, staged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 TIMEOUTS = {"connect_s": 2.0, "idle_s": 1.0, "probe_s": 0.5}
 PRICES = {"scripted": {"prompt": 1.0, "prompt_cached": 0.5, "completion": 2.0}}
@@ -26,6 +28,17 @@ def pytest_configure() -> None:
     """Let what tests start be interrupted, also where a shell runs them in the background, and so without SIGINT."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Generator[None]:
+    """Undo what a test of a command has done to logging, which would filter what later tests look for."""
+    root, server = logging.getLogger(), logging.getLogger("uvicorn.error")
+    before = root.handlers[:], root.level, server.level
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+    server.setLevel(before[2])
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

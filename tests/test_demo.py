@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import subprocess
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
-import structlog
 from pydantic import AnyHttpUrl
 from rich.console import Console
 
@@ -28,7 +26,7 @@ from app.settings.settings import Settings
 from app.settings.worker_entry import WorkerEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
     from pathlib import Path
 
 Json = dict[str, object]
@@ -40,16 +38,6 @@ LAST: Json = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 GONE: Json = {"error": {"message": "gone"}}
 EMPTY: Json = {"choices": [], "quorum": {}}
 FATES: Json = {"selected": 24, "counted": 107, "rejected": 0, "cancelled": 28, "failed": 0, "verifier": 0}
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Generator[None]:
-    root, server = logging.getLogger(), logging.getLogger("uvicorn.error")
-    before = root.handlers[:], root.level, server.level
-    yield
-    root.handlers[:], root.level = before[0], before[1]
-    server.setLevel(before[2])
-    structlog.reset_defaults()
 
 
 def test_the_plan_asks_every_question_under_every_strategy() -> None:

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
-from app.side_by_side import side_by_side
+from app.side_by_side import meanwhile, side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 
 async def later(value: int) -> int:
@@ -57,5 +61,31 @@ def test_time_that_runs_out_while_work_fails_is_a_time_out() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await side_by_side([fails_when_cancelled])
+
+    asyncio.run(scenario())
+
+
+def test_what_is_done_meanwhile_ends_with_the_context_and_its_error_ends_the_context() -> None:
+    ended: list[str] = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("endless")
+
+    async def broken() -> None:
+        raise ValueError("broken")
+
+    async def scenario() -> None:
+        async with meanwhile(endless()):
+            await asyncio.sleep(0)
+        assert ended == ["endless"]
+        with pytest.raises(ExceptionGroup):
+            await beside(broken())
+
+    async def beside(work: Coroutine[object, object, None]) -> None:
+        async with meanwhile(work):
+            await asyncio.sleep(60)
 
     asyncio.run(scenario())

@@ -15,6 +15,7 @@ from app.errors import DeadlineExceededError, NoWorkerError, OverloadedError, St
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.admission.watcher import Watcher
     from app.errors import QuorumError
 
 LOOK_S = 1.0
@@ -28,22 +29,6 @@ class Capacity(Protocol):
 
     def capacity(self, model: str | None = None) -> int:
         """Return how many the workers that can serve `model` may draw at once; None: all workers, of all models."""
-        ...
-
-
-class Watcher(Protocol):
-    """Is told what happens in the queues; in memory, at once."""
-
-    def queue_is(self, model: str, waiting: int) -> None:
-        """Note that so many requests wait for the model now."""
-        ...
-
-    def waited(self, model: str, priority: str, seconds: float) -> None:
-        """Count a request that has waited so long, be it that it was let in or that it left."""
-        ...
-
-    def rejected(self, model: str) -> None:
-        """Count a request that was turned away as too many wait, or as it has waited too long."""
         ...
 
 

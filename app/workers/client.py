@@ -11,6 +11,7 @@ from app.workers.connections import Connections, place_of
 from app.workers.discovery.lookup import resolve as system_resolve
 from app.workers.refusal import describe_refusal
 from app.workers.resolver import Resolver
+from app.workers.response import OK
 from app.workers.unreachable import why_no_document
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ MAX_FETCH_BODY = 4 * 1024 * 1024
 
 END_GRACE_S = 0.1
 """Seconds that a response's end may take after all that is wanted of it has come; then its connection is given up."""
-
-OK = 200
 
 
 class Client(Protocol):

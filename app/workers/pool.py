@@ -18,6 +18,7 @@ from app.workers.retries import HEDGE_BURST, HEDGE_SHARE, RETRIES_A_S, RETRY_BUR
 from app.workers.roster import Roster
 from app.workers.stragglers import Behind, Stragglers
 from app.workers.watch import Watch
+from app.workers.worker import MAX_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from app.workers.discovery.base import Source
     from app.workers.worker import ServedModel, Worker
 
-MAX_NAMES = 20
 COMPLAINT_S = 1.0
 """Seconds between two log lines on failed calls of one worker."""
 

@@ -13,6 +13,7 @@ import msgspec
 from redis.exceptions import RedisError
 
 from app.redis_use import RedisUse, reason_of
+from app.side_by_side import meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -27,7 +28,7 @@ STALE_S = 3.0
 
 MAX_GATEWAYS = 1_024
 MAX_WORD_BYTES = 256 * 1024
-MOST_TOKENS = 1_000_000_000_000
+MOST_OUTSTANDING = 1_000_000_000_000
 """Tokens outstanding at a worker beyond which a gateway's word isn't taken."""
 
 EXCHANGE = """
@@ -83,13 +84,11 @@ class LoadSharing:
     @asynccontextmanager
     async def kept(self) -> AsyncGenerator[None]:
         """Exchange loads for as long as the context lasts, and then say no more."""
-        async with asyncio.TaskGroup() as group:
-            exchanging = group.create_task(self._keep())
-            try:
+        try:
+            async with meanwhile(self._keep()):
                 yield
-            finally:
-                exchanging.cancel()
-                await self._fall_silent()
+        finally:
+            await self._fall_silent()
 
     async def _keep(self) -> None:
         while True:
@@ -128,5 +127,5 @@ def total(words: Iterable[bytes]) -> Counter[str]:
     tokens: Counter[str] = Counter()
     for word in words:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            tokens.update({url: min(MOST_TOKENS, max(0, count)) for url, count in _decode(word).items()})
+            tokens.update({url: min(MOST_OUTSTANDING, max(0, count)) for url, count in _decode(word).items()})
     return tokens

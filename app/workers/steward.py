@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from app.errors import ConflictError, NotFoundError, UnavailableError
+from app.side_by_side import meanwhile
 from app.workers.discovery.base import NAME_PATTERN
 from app.workers.watch import Round
 from app.workers.wishes import Wishes
@@ -55,12 +56,8 @@ class Steward:
     async def kept(self) -> AsyncGenerator[None]:
         """Do what is written down, and what will be while the context lasts."""
         await self.catch_up()
-        async with asyncio.TaskGroup() as group:
-            looking = group.create_task(self._look())
-            try:
-                yield
-            finally:
-                looking.cancel()
+        async with meanwhile(self._look()):
+            yield
 
     async def catch_up(self) -> None:
         """Do what is written down by now; workers that are new have been asked then, or are slow.

@@ -7,8 +7,10 @@ import os
 import socket
 import ssl
 
+from app.workers.refusal import KEY_REFUSED
+
 MODELS = "/v1/models"
-REFUSED_KEY, NOT_FOUND, REDIRECTS = (401, 403), (404, 405), range(300, 400)
+NOT_FOUND, REDIRECTS = (404, 405), range(300, 400)
 UNTRUSTED = "is signed by nobody whom this machine trusts"
 OTHER_NAME = "is for another name than the worker's address has"
 CERTIFICATES = {
@@ -45,7 +47,7 @@ def why_no_document(status: int, url: str) -> str:
     told = f"answered with status {status}"
     if not url.endswith(MODELS):
         return told
-    if status in REFUSED_KEY:
+    if status in KEY_REFUSED:
         return f"{told}: it doesn't take the gateway's key, which worker_api_key sets"
     if status in NOT_FOUND:
         return f"{told} to {MODELS}: a worker's address is that of a server with OpenAI's API, as http://HOST:PORT"

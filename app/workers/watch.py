@@ -14,7 +14,7 @@ import structlog
 from app.workers.health import State
 from app.workers.probing import PROBE_TIMEOUT_S
 from app.workers.stragglers import TICK_S
-from app.workers.worker import NOT_ASKED, WHY_IGNORED
+from app.workers.worker import MAX_NAMES, NOT_ASKED, WHY_IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -38,9 +38,6 @@ SUSPECT_TIMEOUT_S = 2.0
 
 FIRST_WORD_S = 5.0
 """Seconds that the start waits for what each source names first."""
-
-MAX_NAMES = 20
-"""Models that a log line names."""
 
 LISTED = "urls"
 """The source whose workers are numbered where they have no name."""

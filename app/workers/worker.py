@@ -25,6 +25,9 @@ MOST_CONTEXT = 1_000_000_000
 """Tokens beyond which a worker's word isn't taken for its context."""
 
 
+MAX_NAMES = 20
+"""Models that a message or a log line names."""
+
 MAX_MODELS, MAX_NAME_CHARS = 1_000, 256
 WHY_IGNORED = f"of a worker, {MAX_MODELS:,} models with names of up to {MAX_NAME_CHARS} characters are taken"
 
