@@ -74,15 +74,17 @@ def test_when_all_fail_the_error_lists_the_causes_and_is_no_answer(stage: Stage,
 
 
 def test_a_connection_that_the_worker_closed_while_idle_is_replaced(stage: Stage) -> None:
-    stage.play(in_turn(CloseIdle(reply=GOOD), HangUp(), GOOD))
+    stage.play(in_turn(CloseIdle(reply=GOOD), GOOD))
     stage.answer("single")
     assert stage.answer("single")["choices"][0]["message"]["content"] == "The answer is 42."
 
 
-def test_a_connection_that_is_reset_before_any_answer_is_replaced_once(stage: Stage) -> None:
-    stage.play(in_turn(Reset(), GOOD))
+@pytest.mark.parametrize("fault", [HangUp(), Reset()], ids=repr)
+def test_a_kept_connection_that_ends_before_any_answer_is_replaced_once(stage: Stage, fault: Fault) -> None:
+    stage.play(in_turn(GOOD, fault, GOOD))
+    stage.answer("single")
     assert stage.answer("single")["choices"][0]["message"]["content"] == "The answer is 42."
-    stage.play(in_turn(Reset(), Reset(), GOOD))
+    stage.play(in_turn(fault, fault, GOOD))
     assert stage.ask("single").status_code == 502
 
 
