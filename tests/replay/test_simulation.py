@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import pytest
 from hypothesis import given
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from app.stopping.base import Progress
     from app.strategies.base import Strategy
 
+Pace: TypeAlias = "dict[str, int | list[int]]"
+
 FOUR = deck(("A", 10), ("B", 20), ("A", 30), ("C", 40))
 
 
@@ -52,6 +54,11 @@ def run(strategy: Parallel | Reject | Single, cards: Deck = FOUR, order: tuple[i
 
 def trial(cluster: int | None, *, tokens: int, time: int, stopped_by: str | None = None) -> Trial:
     return Trial(cluster=cluster, tokens=tokens, time=time, stopped_by=stopped_by)
+
+
+def parallel(n: int, pace: Pace, stop: StopRule, cap: int | None) -> Parallel:
+    spec = {"n": n, "max_completion_tokens_per_candidate": cap, **pace}
+    return Parallel.model_validate(spec).model_copy(update={"stop": stop})
 
 
 def test_all_at_once_takes_as_long_as_the_longest() -> None:
@@ -159,20 +166,22 @@ def test_a_stop_rule_that_breaks_ends_the_replay_with_its_name() -> None:
 
 SAMPLES = st.lists(st.tuples(st.sampled_from(["A", "B", "C", None]), st.integers(1, 50)), min_size=1, max_size=16)
 
+SIZES = st.integers(1, 16)
+PACES = st.one_of(
+    st.fixed_dictionaries({"wave": SIZES | st.lists(SIZES, min_size=1, max_size=4)}),
+    st.fixed_dictionaries({"in_flight": SIZES}),
+)
+"""When the next samples begin, as fields of a spec."""
 
-@given(SAMPLES, st.randoms(use_true_random=False), st.integers(1, 16), st.none() | st.integers(1, 50))
+
+@given(SAMPLES, st.randoms(use_true_random=False), PACES, st.none() | st.integers(1, 50))
 def test_decided_gives_the_full_votes_answer_for_no_more_tokens_or_time(
-    samples: list[tuple[str | None, int]], random: Random, wave: int, cap: int | None
+    samples: list[tuple[str | None, int]], random: Random, pace: Pace, cap: int | None
 ) -> None:
     order = list(range(len(samples)))
     random.shuffle(order)
     full, stopped = (
-        run(
-            Parallel(n=len(samples), wave=wave, stop=rule, max_completion_tokens_per_candidate=cap),
-            deck(*samples),
-            tuple(order),
-        )
-        for rule in (NeverStop(), Decided())
+        run(parallel(len(samples), pace, rule, cap), deck(*samples), tuple(order)) for rule in (NeverStop(), Decided())
     )
     assert stopped.cluster == full.cluster
     assert stopped.tokens <= full.tokens
@@ -211,13 +220,13 @@ RULES = [NeverStop(), Decided(), Race(), Finishers(count=3), Beta(confidence=0.8
 @given(
     st.lists(st.tuples(st.sampled_from(["A", "B", None]), st.integers(1, 9)), min_size=4, max_size=12),
     st.sampled_from([*RULES, AnyOf(rules=(Race(votes=3), Finishers(count=4)))]),
-    st.integers(1, 12),
+    PACES,
     st.none() | st.integers(1, 9),
 )
 def test_a_replay_goes_as_the_engines_own_loop_goes(
-    samples: list[tuple[str | None, int]], rule: StopRule, wave: int, cap: int | None
+    samples: list[tuple[str | None, int]], rule: StopRule, pace: Pace, cap: int | None
 ) -> None:
-    strategy = Parallel(n=len(samples), wave=wave, stop=rule, max_completion_tokens_per_candidate=cap)
+    strategy = parallel(len(samples), pace, rule, cap)
     cards = deck(*samples)
     order = tuple(range(len(samples)))
     replayed = run(strategy, cards, order)
