@@ -9,6 +9,7 @@ import msgspec
 
 from app.replay.recording import read_recordings
 from app.replay.worker.dealer import Dealer
+from app.replay.worker.pace import Pace
 from app.replay.worker.service import ReplayWorker
 from app.server import Server, bind, url_of
 from app.telemetry.logs import configure_logging
@@ -37,11 +38,11 @@ def run_replay_worker(request: WorkerRequest) -> int:
     configure_logging("warning")
     recordings = read_recordings([request.file])
     model = request.model or request.file.name.partition(".jsonl")[0]
-    rate = request.tokens_per_second * request.speedup
-    worker = ReplayWorker(Dealer(recordings, seed=request.seed), model=model, rate=rate)
+    pace = Pace(tokens_per_second=request.tokens_per_second, speedup=request.speedup)
+    worker = ReplayWorker(Dealer(recordings, seed=request.seed), model=model, pace=pace)
     with bind(request.host, request.port) as listener:
         server = Server(worker.app(), listener, grace_s=GRACE_S)
-        what = f"{len(recordings)} problems as model {model!r}, {rate:g} tokens a second each"
+        what = f"{len(recordings)} problems as model {model!r}, {pace.rate:g} tokens a second each"
         sys.stdout.write(f"Replay worker on {url_of(listener)} ; {what}\n")
         sys.stdout.flush()
         server.run(sockets=[listener])

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from math import ceil
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+import msgspec
 
 SPACING_S = 0.02
 """Seconds between two pieces of one completion, at least: more of them would keep the machine busy with speaking."""
 
 
-async def spoken(tokens: int, *, rate: float, at_once: int, ended: asyncio.Event) -> AsyncIterator[tuple[int, int]]:
-    """Yield (start, end) of each piece of a completion as it is due, at `rate` tokens a second, until `ended`.
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast each completion comes: `speedup` times `tokens_per_second`, however many there are.
 
-    A piece has `at_once` tokens, or more where they come faster than pieces may, or the machine was late.
+    Sped up, pieces come as often as they would without it, and hold so many times the tokens: what reads them has as
+    much to do in a second as it has with a worker of that many tokens a second.
     """
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    step = max(at_once, ceil(rate * SPACING_S))
-    said = 0
-    while said < tokens:
-        end = min(tokens, said + step)
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(begun + end / rate):
-                await ended.wait()
-                return
-        end = min(tokens, max(end, int((loop.time() - begun) * rate)))
-        yield said, end
-        said = end
+
+    tokens_per_second: float
+    speedup: float = 1.0
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second."""
+        return self.tokens_per_second * self.speedup
+
+    def piece(self, interval: int) -> int:
+        """Return the tokens of a piece, where `interval` of them were asked for."""
+        return max(interval, ceil(interval * self.speedup), ceil(self.rate * SPACING_S))

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from app.replay.worker.answer import Answer
 from app.replay.worker.asked import Asked
-from app.replay.worker.pace import spoken
+from app.replay.worker.generation import Generation
 from app.replay.worker.script import Script
 
 if TYPE_CHECKING:
@@ -23,25 +23,32 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from app.replay.worker.dealer import Dealer
+    from app.replay.worker.pace import Pace
 
 MAX_BODY_BYTES = 16 * 2**20
 
 
 class ReplayWorker:
-    """Serves one model. `rate` is how many tokens a second each completion generates, however many there are.
+    """Serves one model. Completions come at `pace`, and `cancelled` of them were cut off, as their clients went."""
 
-    `running` are under way. `generated` counts the tokens that were due until a completion's end, or until its client
-    went, which happened `cancelled` times.
-    """
-
-    def __init__(self, dealer: Dealer, *, model: str, rate: float) -> None:
+    def __init__(self, dealer: Dealer, *, model: str, pace: Pace) -> None:
         self.model = model
-        self.rate = rate
-        self.running = 0
-        self.generated = 0
         self.cancelled = 0
+        self._pace = pace
         self._dealer = dealer
         self._ended = asyncio.Event()
+        self._under_way: set[Generation] = set()
+        self._generated = 0
+
+    @property
+    def running(self) -> int:
+        """Completions that are under way."""
+        return len(self._under_way)
+
+    @property
+    def generated(self) -> int:
+        """Tokens generated so far: of a completion that was cut off, those that there were when its client went."""
+        return self._generated + sum(one.generated for one in self._under_way)
 
     def stop(self) -> None:
         """End all completions where they are; the server calls this when it ends."""
@@ -97,36 +104,32 @@ class ReplayWorker:
         answer = Answer(asked, Script(sample=sample, limit=asked.limit))
         if asked.stream:
             return StreamingResponse(self._stream(answer), media_type="text/event-stream")
-        with self._under_way():
-            async for _ in self._spoken(answer):
+        with self._generating(answer) as pieces:
+            async for _ in pieces:
                 pass
         return _refusal(503, "the worker ends") if self._ended.is_set() else _json(answer.whole())
 
     async def _stream(self, answer: Answer) -> AsyncIterator[bytes]:
-        with self._under_way():
+        with self._generating(answer) as pieces:
             yield answer.opening()
-            async for start, end in self._spoken(answer):
+            async for start, end in pieces:
                 yield answer.chunk(start, end)
         if not self._ended.is_set():
             yield answer.closing()
 
-    async def _spoken(self, answer: Answer) -> AsyncIterator[tuple[int, int]]:
-        """Yield each piece as it is due, and count."""
-        tokens, at_once = answer.script.tokens, answer.asked.stream_interval
-        async for start, end in spoken(tokens, rate=self.rate, at_once=at_once, ended=self._ended):
-            self.generated += end - start
-            yield start, end
-
     @contextmanager
-    def _under_way(self) -> Generator[None]:
-        self.running += 1
+    def _generating(self, answer: Answer) -> Generator[AsyncIterator[tuple[int, int]]]:
+        """Give the pieces of a completion as they are due, and count it."""
+        generation = Generation(answer.script.tokens, rate=self._pace.rate)
+        self._under_way.add(generation)
         try:
-            yield
+            yield generation.pieces(self._pace.piece(answer.asked.stream_interval), self._ended)
         except BaseException:
             self.cancelled += 1
             raise
         finally:
-            self.running -= 1
+            self._under_way.discard(generation)
+            self._generated += generation.generated
 
 
 def _json(body: object, status: int = 200) -> Response:

@@ -8,6 +8,7 @@ import pytest
 
 from app.replay.recording import read_recordings
 from app.replay.worker.dealer import Dealer
+from app.replay.worker.pace import Pace
 from app.replay.worker.service import ReplayWorker
 from app.server import serving
 from tests.hosting import running
@@ -51,7 +52,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[Served]:
-        worker = ReplayWorker(Dealer(recordings, seed=3), model=MODEL, rate=100_000.0)
+        worker = ReplayWorker(Dealer(recordings, seed=3), model=MODEL, pace=Pace(tokens_per_second=100_000.0))
         async with serving(worker.app()) as url:
             yield Served(worker, url)
 
