@@ -54,6 +54,9 @@ class Metrics:
         self._vendi = self._histogram("vendi_score", "Effective number of candidates.", by_strategy, COUNTS)
         self._copying = self._histogram("copy_ratio", "Mean copy ratio.", by_strategy, (0.0, *RATIOS))
         self._early_stops = self._counter("early_stops", "Runs ended early, by what ended them.", ("rule",))
+        self._saved = self._counter(
+            "saved_completion_tokens_estimate", "Tokens spared by ending early, estimated.", by_strategy
+        )
         self._stop_failures = self._counter("stop_failures", "Stop rules that broke.", ("rule",))
         self._verdicts = self._counter("verdicts", "Verdicts by status.", ("verifier", "status"))
         self._waiting = Gauge(
@@ -79,6 +82,7 @@ class Metrics:
         self._measure_diversity(outcome, labels)
         if outcome.cost.usd is not None:
             self._child(self._cost, *labels).inc(outcome.cost.usd)
+        self._child(self._saved, *labels).inc(outcome.cost.saved_estimate)
         if outcome.stopped_by:
             self._child(self._early_stops, outcome.stopped_by).inc()
         if outcome.stop_failure:

@@ -129,6 +129,13 @@ def test_money_and_early_stops_are_counted_where_there_are_any() -> None:
     assert value(metrics, "quorum_early_stops_total", rule="decided") == 1
 
 
+def test_what_ending_early_spared_is_counted_as_the_estimate_that_responses_tell() -> None:
+    metrics = Metrics(unwatched(), NoSandbox())
+    metrics.answered(outcome_of(stopped_by="decided"))
+    metrics.answered(outcome_of(CANDIDATES[:3]))
+    assert value(metrics, "quorum_saved_completion_tokens_estimate_total", **BY_STRATEGY) == 20 - 5
+
+
 def test_a_request_that_failed_counts_by_its_error_and_only_what_is_known_is_a_label() -> None:
     metrics = Metrics(unwatched(), NoSandbox())
     metrics.failed(model=None, strategy=None, outcome="model_not_found")
