@@ -40,9 +40,9 @@ class Board:
         self._waiting = list(range(job.strategy.draws))
         self._tally = Tally()
         self._few_values = job.strategy.answer.few_values
-        self._judge: Judge | None = job.strategy.stop.begin()
         self.stopped_by: str | None = None
         self.stop_failure: str | None = None
+        self._judge = self._begun()
 
     def add(self, candidate: Candidate) -> None:
         """Take in a candidate that is back and assessed."""
@@ -88,13 +88,24 @@ class Board:
         )
         try:
             rule = self._judge(progress)
-        except Exception as error:
-            self._judge, self.stop_failure = None, f"{type(error).__name__}: {error}"
-            log.exception("stop rule broke", rule=self.strategy.stop.name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the run
+            self._judge = self._broke(error)
             return None
         if not self._waiting or self._answers > 1 or len(self.finished) < self.strategy.min_candidates:
             return None
         return rule
+
+    def _begun(self) -> Judge | None:
+        """Return the judge of this run."""
+        try:
+            return self.strategy.stop.begin()
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._broke(error)
+
+    def _broke(self, error: Exception) -> None:
+        """Put down what went wrong in the stop rule."""
+        self.stop_failure = f"{type(error).__name__}: {error}"
+        log.error("stop rule broke", rule=self.strategy.stop.name, exc_info=error)
 
     @property
     def pool(self) -> Sequence[Candidate]:

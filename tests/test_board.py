@@ -16,7 +16,7 @@ from app.strategies.parallel import Parallel
 from app.strategies.reject import Reject
 
 if TYPE_CHECKING:
-    from app.stopping.base import Progress
+    from app.stopping.base import Judge, Progress
     from app.strategies.base import Strategy
 
 GONE = Failure(message="gone")
@@ -134,3 +134,20 @@ def test_a_stop_rule_that_breaks_stops_nothing_and_says_so_of_its_first_failure(
         board.add(vote(index))
     assert board.stopped_by is None
     assert board.stop_failure == "ValueError: no idea after c0"
+
+
+class Unready(StopRule):
+    """A rule that can't even begin."""
+
+    type: Literal["unready"] = "unready"
+
+    def begin(self) -> Judge:
+        raise ValueError("no idea")
+
+
+def test_a_stop_rule_that_breaks_at_the_beginning_stops_nothing_either() -> None:
+    board = board_of(Parallel(n=4).model_copy(update={"stop": Unready()}))
+    for index in range(3):
+        board.add(vote(index))
+    assert board.stopped_by is None
+    assert board.stop_failure == "ValueError: no idea"
