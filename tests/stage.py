@@ -9,11 +9,13 @@ import time
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import httpx2
 import uvloop
 
 from app.main import create_app
+from app.offload import Offload
 from app.server import serving
 from app.settings.settings import Settings
 from tests.scripted.hosted import hosted
@@ -99,7 +101,10 @@ def staged(
 
 @contextmanager
 def gateway(settings: Settings) -> Generator[str]:
-    """Run a gateway in a thread while the context lasts; yields its URL."""
+    """Run a gateway in a thread while the context lasts; yields its URL.
+
+    Its processes for heavy work start once there is some: most tests have none, and starting them takes a second.
+    """
     started: Future[str] = Future()
     ended = threading.Event()
 
@@ -117,9 +122,11 @@ def gateway(settings: Settings) -> Generator[str]:
             started.set_exception(error)
 
     thread = threading.Thread(target=run, name="gateway")
-    thread.start()
     try:
-        yield started.result(timeout=30)
+        with mock.patch.object(Offload, "warm"):
+            thread.start()
+            url = started.result(timeout=30)
+        yield url
     finally:
         ended.set()
         thread.join()
