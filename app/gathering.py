@@ -58,8 +58,8 @@ class Gathering(msgspec.Struct, frozen=True, kw_only=True):
         self.run.draw(self.job.strategy.next(self.board.history))
 
     async def _take_ready(self) -> None:
-        """Take in what is back without waiting for more."""
-        while candidate := self.run.ready():
+        """Take in what is back by now; what comes while that is placed would put the end off."""
+        for candidate in list(iter(self.run.ready, None)):
             await self._take(candidate)
 
     async def _take(self, candidate: Candidate) -> None:

@@ -25,23 +25,33 @@ class Arrivals:
 
     def __init__(self, *batches: Sequence[Candidate]) -> None:
         self.asked: list[Ask] = []
-        self._batches = [list(batch) for batch in batches]
+        self._batches = list(batches)
+        self._back: list[Candidate] = []
 
     def draw(self, asks: Sequence[Ask]) -> None:
         self.asked += asks
 
     async def next(self) -> Candidate | None:
         await asyncio.sleep(0)
-        while self._batches and not self._batches[0]:
-            self._batches.pop(0)
+        if not self._back:
+            self.arrive()
         return self.ready()
 
     def ready(self) -> Candidate | None:
-        return self._batches[0].pop(0) if self._batches and self._batches[0] else None
+        return self._back.pop(0) if self._back else None
+
+    def arrive(self) -> None:
+        """Let the next batch come back."""
+        if self._batches:
+            self._back += self._batches.pop(0)
 
 
 class AsTheyAre:
-    """An assessor that finds nothing out."""
+    """An assessor that finds nothing out, and may be so `slow` about it that the next batch comes back meanwhile."""
+
+    def __init__(self, run: Arrivals, *, slow: bool) -> None:
+        self._run = run
+        self._slow = slow
 
     def compares(self, candidate: Candidate) -> bool:
         return candidate.answer is not None
@@ -49,6 +59,8 @@ class AsTheyAre:
     async def place(self, candidate: Candidate, earlier: Sequence[Candidate]) -> Candidate:
         await asyncio.sleep(0)
         assert candidate not in earlier
+        if self._slow:
+            self._run.arrive()
         return candidate
 
 
@@ -56,7 +68,7 @@ def votes(*clusters: int, first: int) -> list[Candidate]:
     return [Candidate(index=first + place, finish_reason="stop", cluster=one) for place, one in enumerate(clusters)]
 
 
-def gathered(*batches: Sequence[Candidate]) -> tuple[str | None, int]:
+def gathered(*batches: Sequence[Candidate], slow: bool = False) -> tuple[str | None, int]:
     """Return what ended the run, and how many candidates were back by then."""
 
     async def scenario() -> tuple[str | None, int]:
@@ -70,7 +82,7 @@ def gathered(*batches: Sequence[Candidate]) -> tuple[str | None, int]:
             job=job,
             run=cast("Run", run),
             board=board,
-            assessor=cast("Assessor", AsTheyAre()),
+            assessor=cast("Assessor", AsTheyAre(run, slow=slow)),
             observer=Nobody(),
             deadline=asyncio.get_running_loop().time() + 9.0,
             out_of="deadline",
@@ -87,6 +99,10 @@ def test_a_stop_rule_ends_the_run_and_what_is_back_by_then_counts() -> None:
 
 def test_a_run_goes_on_where_what_came_at_the_same_moment_makes_the_rule_doubt() -> None:
     assert gathered(votes(0, 1, first=0), votes(0, first=2), votes(0, first=3), votes(0, first=4)) == ("beta", 4)
+
+
+def test_what_comes_back_while_the_last_ones_are_compared_keeps_no_run_going() -> None:
+    assert gathered(*(votes(0, first=place) for place in range(8)), slow=True) == ("beta", 2)
 
 
 def test_a_run_without_more_to_come_was_not_stopped() -> None:
