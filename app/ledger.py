@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from app.price import Price
 
 
+LONGEST = 3
+"""How many times as long as the longest that was seen a candidate might have become, at most."""
+
 NO_TOKENS = dict.fromkeys(Fate, 0)  # to walk through an enum takes longer than to copy this
 
 
@@ -25,8 +29,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     `usage` is the sum over every call, `completion_by_fate` its completion tokens by fate. `beside` is the part of
     `usage` that is no candidate's, by model: what judges and reward models have cost, and aggregators but for a
     candidate that they wrote, which has its own fate; `wasted` what calls cost that were made anew or overtaken.
-    `saved_estimate` is how many completion tokens stopping early has spared, if what was not drawn to its end had been
-    as long as the mean of what was.
+    `saved_estimate` is how many completion tokens ending early has spared, going by those candidates that came to
+    their end.
     """
 
     usd: float | None
@@ -101,11 +105,24 @@ def _usd(spent: Mapping[str, Usage], seconds: Mapping[str, float], prices: Mappi
 
 
 def _saved(candidates: Sequence[Candidate], undrawn: int) -> int:
-    """Return the completion tokens spared, estimated by the mean of those drawn to their end; 0 without any."""
+    """Return the completion tokens spared, estimated from the candidates that came to their end; 0 without any."""
     ended = (c for c in candidates if c.finished and not c.synthesized)
     lengths = [c.usage.completion for c in ended if c.fate != Fate.CANCELLED]
     if not lengths:
         return 0
-    mean = sum(lengths) / len(lengths)
     cut = [c.usage.completion for c in candidates if c.fate == Fate.CANCELLED]
-    return round(sum(max(mean - length, 0.0) for length in cut) + undrawn * mean)
+    whole = _uncut(cut, lengths)
+    return round(sum(whole) - sum(cut) + undrawn * fmean([*lengths, *whole]))
+
+
+def _uncut(cut: Sequence[int], ended: Sequence[int]) -> list[float]:
+    """Return how long candidates might have become that were cut off at such lengths, where those that `ended` are known.
+
+    Those that end first are the short ones, so their mean says too little. Lengths are taken to be spread evenly: what
+    was cut off would have ended as far apart as what ended did, though no later than `LONGEST` times the longest seen;
+    half of the way from its cut to there is the mean.
+    """
+    low, high = min(ended), max(ended)
+    apart = (high - low) / (len(ended) - 1) if len(ended) > 1 else 0.0
+    last = min(high + (len(cut) + 1) * apart, LONGEST * max(*ended, *cut, 0))
+    return [max((max(length, low) + last) / 2, length) for length in cut]

@@ -53,12 +53,27 @@ def test_nothing_is_saved_where_nothing_was_left_out(candidates: list[Candidate]
     assert cut or undrawn or cost.saved_estimate == 0
 
 
-def test_savings_are_what_the_cut_and_the_undrawn_would_have_added_on_average() -> None:
-    finished = [drawn(100, Fate.SELECTED), drawn(300, Fate.REJECTED)]
-    cut = [drawn(50, Fate.CANCELLED, None), drawn(250, Fate.CANCELLED, None)]
-    assert (
-        account([*finished, *cut], undrawn=2, calls=0, model="m", prices={}, busy_s=0.0).saved_estimate == 150 + 2 * 200
-    )
+def saved(ended: list[int], cut: list[int], undrawn: int = 0) -> int:
+    candidates = [*(drawn(one, Fate.COUNTED) for one in ended), *(drawn(one, Fate.CANCELLED, None) for one in cut)]
+    return account(candidates, undrawn=undrawn, calls=0, model="m", prices={}, busy_s=0.0).saved_estimate
+
+
+def test_what_was_cut_off_would_have_ended_as_far_apart_as_what_ended() -> None:
+    assert saved([100, 200], [200, 200, 200]) == 100 + 200 + 300
+    assert saved([100, 200], [50, 250]) == (300 - 50) + (375 - 250)
+
+
+def test_what_was_not_drawn_would_have_been_as_long_as_the_others_in_the_mean() -> None:
+    assert saved([100, 300], [], undrawn=2) == 2 * 200
+    assert saved([100, 200], [50, 250], undrawn=4) == 250 + 125 + 4 * (100 + 200 + 300 + 375) / 4
+
+
+def test_one_that_ended_says_nothing_of_how_much_longer_others_become() -> None:
+    assert saved([100], [40, 100, 150], undrawn=2) == (100 - 40) + 2 * (100 + 100 + 100 + 150) / 4
+
+
+def test_nothing_is_taken_to_become_longer_than_three_times_the_longest_seen() -> None:
+    assert saved([10, 100], [100] * 30) == 30 * ((100 + 3 * 100) / 2 - 100)
 
 
 def test_what_was_written_from_the_candidates_says_nothing_of_how_long_another_would_have_been() -> None:

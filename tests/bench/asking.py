@@ -41,6 +41,11 @@ class Answered:
         return self.body["usage"]["completion_tokens"]
 
     @property
+    def saved_estimate(self) -> int:
+        """Completion tokens that ending early has spared, as the gateway estimates them."""
+        return self.body["quorum"]["cost"]["saved_completion_tokens_estimate"]
+
+    @property
     def said(self) -> str | None:
         """The winner's answer."""
         winner = self.body["quorum"]["decision"]["winner"]

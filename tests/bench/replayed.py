@@ -59,14 +59,19 @@ length of a sample, without that in the queue. *First byte* is the median from t
 back, by what the gateway says of how long each took, to the answer's first byte at the client, so the way of the
 request is in it; wanted: under {wanted} ms. *Beyond the tokens* is the median of all the time that generating tokens
 doesn't explain. *Too many* are the tokens of a cancelled candidate that the worker generated and nobody counted,
-those not yet sent included; wanted: under the {interval} of one streaming interval."""
+those not yet sent included; wanted: under the {interval} of one streaming interval. *Spared* are the tokens of an
+answer that all its samples would have taken beyond those that were counted, *estimated* what responses tell of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A policy simulated, problem by problem, and over HTTP, where `right` are the shares of right answers."""
+    """A policy simulated, problem by problem, and over HTTP, where `right` are the shares of right answers.
+
+    `lengths` are the mean lengths of a problem's samples, in tokens.
+    """
 
     policy: Policy
+    lengths: Sequence[float]
     simulated: Sequence[Means]
     answers: Sequence[Answered]
     right: Sequence[float]
@@ -84,9 +89,15 @@ class Compared:
         beyond = self.generated - sum(answer.tokens for answer in self.answers)
         return f"{beyond / self.cancelled:.0f}" if self.cancelled else ""
 
-    def row(self, sample_tokens: float) -> Sequence[str]:
-        """Return the policy's row, where a sample has `sample_tokens` in the mean."""
-        width, difference = self.policy.strategy.width, self.difference
+    @property
+    def spared(self) -> float:
+        """Tokens an answer that all the policy's samples would have taken beyond those that were counted."""
+        whole = self.policy.strategy.draws * fmean(self.lengths)
+        return whole - fmean(answer.tokens for answer in self.answers)
+
+    def row(self) -> Sequence[str]:
+        """Return the policy's row."""
+        width, difference, sample_tokens = self.policy.strategy.width, self.difference, fmean(self.lengths)
         served_s = fmean(answer.served_s for answer in self.answers)
         late_s = median(answer.after_the_last_s(width) for answer in self.answers)
         beyond_s = median(answer.beyond_the_tokens_s(width, PACE.rate) for answer in self.answers)
@@ -101,12 +112,14 @@ class Compared:
             f"{1_000 * late_s:.1f}",
             f"{1_000 * beyond_s:.1f}",
             self.too_many,
+            f"{self.spared:,.0f}",
+            f"{fmean(answer.saved_estimate for answer in self.answers):,.0f}",
         )
 
 
 HEADS = (
     *("policy", "accuracy", "over HTTP", "tokens", "over HTTP", "time", "over HTTP"),
-    *("first byte, ms", "beyond the tokens, ms", "too many"),
+    *("first byte, ms", "beyond the tokens, ms", "too many", "spared", "estimated"),
 )
 
 
@@ -116,7 +129,6 @@ class Replayed:
 
     rounds: int
     orders: int
-    sample_tokens: float
     policies: Sequence[Compared]
 
     def markdown(self) -> str:
@@ -133,7 +145,7 @@ class Replayed:
             wanted=WANTED_MS,
             interval=INTERVAL,
         )
-        return f"{text}\n\n{table(HEADS, [one.row(self.sample_tokens) for one in self.policies])}\n"
+        return f"{text}\n\n{table(HEADS, [one.row() for one in self.policies])}\n"
 
 
 def measure_replayed(say: Callable[[str], None], *, problems: int = 30, rounds: int = 2, orders: int = 100) -> Replayed:
@@ -154,6 +166,7 @@ def measure_replayed(say: Callable[[str], None], *, problems: int = 30, rounds: 
             found.append(
                 Compared(
                     policy=policy,
+                    lengths=[deck.mean_tokens for deck in decks],
                     simulated=[means[number] for means in played],
                     answers=answers,
                     right=_right(answers, decks),
@@ -161,8 +174,7 @@ def measure_replayed(say: Callable[[str], None], *, problems: int = 30, rounds: 
                     cancelled=counted["replay_worker_cancelled_requests_total"],
                 )
             )
-    sample_tokens = fmean(deck.mean_tokens for deck in decks)
-    return Replayed(rounds=rounds, orders=orders, sample_tokens=sample_tokens, policies=found)
+    return Replayed(rounds=rounds, orders=orders, policies=found)
 
 
 def _model(file: Path) -> str:
