@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from app.candidates import Fate
 from app.drawing import Attempt, Drawing
 from app.errors import CandidateError, QuorumError, WorkerStatusError, WorkerUnreachableError
+from app.hearing import Hearing
 from app.workers.health import State
 from app.workers.stragglers import Behind
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from app.workers.client import Client
     from app.workers.pool import Pool
     from app.workers.retries import Allowance
-    from app.workers.wire import RawChoice
     from app.workers.worker import Worker
 
 
@@ -76,7 +76,7 @@ class Pursuit:
         self._client = client
         self._tab = tab
         self._busy = busy
-        self._watcher = watcher
+        self._hearing = Hearing(watcher, self.under_way) if watcher else None
         self._homes: dict[int, Worker] = {}
         self._home: Worker | None = None
 
@@ -134,7 +134,7 @@ class Pursuit:
             completed=self._completed,
             spent=self._owner.spend,
             behind=self._fell_behind,
-            watcher=self._watcher_of if self._watcher else None,
+            watcher=self._hearing.of if self._hearing else None,
         )
         self.calls += 1
         for member in draft.members:
@@ -268,29 +268,3 @@ class Pursuit:
         self._homes[drawing.member.ask.chain] = self._home = attempt.worker
         drawing.keep_only(attempt)
         await self._owner.finished(drawing, attempt)
-
-    def _watcher_of(self, attempt: Attempt) -> Watcher:
-        """Return a watcher that tells the run's own of candidates in place of choices.
-
-        What an attempt says is handed on unless another one has been heard before: that one's words can't be taken
-        back.
-        """
-
-        async def watch(choices: Sequence[RawChoice]) -> None:
-            heard = [choice for choice in choices if self._hears(attempt, choice.index)]
-            for choice in heard:
-                choice.index = attempt.draft.members[choice.index].index
-            if heard and self._watcher:
-                await self._watcher(heard)
-
-        return watch
-
-    def _hears(self, attempt: Attempt, position: int) -> bool:
-        """Whether the client is to be told what an attempt says; with its first words its rivals have lost."""
-        drawing = self.under_way.get(attempt.draft.members[position].index)
-        if drawing is None or drawing.heard not in {None, attempt}:
-            return False
-        if drawing.heard is None and attempt.call.completions[position].tokens:
-            drawing.heard = attempt
-            drawing.keep_only(attempt)
-        return True
