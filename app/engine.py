@@ -130,6 +130,7 @@ class Engine:
             purse=purse,
             assess=assessor.examine,
             busy=busy,
+            upstream=upstream,
             watcher=observer.generated if job.live else None,
             to_come=seat.shrink,
         ) as run:

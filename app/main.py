@@ -184,6 +184,7 @@ def pool_of(
         aliases=settings.aliases,
         max_in_flight=settings.limits.max_in_flight_per_worker,
         sharers=sharers,
+        no_worker_wait_s=settings.admission.no_worker_wait_s,
         policy=POLICIES[settings.balancing](),
         rules=settings.health.rules(),
         retries=Allowance(share=settings.retries.share, burst=settings.retries.burst, per_s=RETRIES_A_S),

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Milliseconds: of the whole run, in the queue, until the first candidate came back, and the gateway's own.
 
-    The gateway's own time is that outside the queue during which no call of a model was under way: Quorum itself was
-    waited for, or what verifiers wait for besides models (programs in the sandbox, webhooks).
+    The gateway's own time is that outside the queue during which no call of a model was under way, nor a worker for one
+    waited for: Quorum itself was, or what verifiers wait for besides models (programs in the sandbox, webhooks).
     """
 
     total_ms: float

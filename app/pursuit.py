@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.candidates import Fate
 from app.drawing import Attempt, Drawing
-from app.errors import CandidateError, QuorumError, WorkerStatusError, WorkerUnreachableError
+from app.errors import CandidateError, NoWorkerError, QuorumError, WorkerStatusError, WorkerUnreachableError
 from app.hearing import Hearing
 from app.workers.health import State
 from app.workers.stragglers import Behind
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from app.bodies import Draft, Drafter, Member
     from app.job import Job
+    from app.patience import Patience
     from app.stopwatch import Stopwatch
     from app.tab import Tab
     from app.workers.call import Watcher
@@ -51,8 +52,9 @@ class Pursuit:
     """Draws the candidates of one job.
 
     A call that fails is made anew on another worker, one that is far behind is made there, too; the first attempt that
-    ends is the candidate, and the others are cancelled. `under_way` has the candidates by their index, `calls` counts
-    the requests to workers, `busy` measures the time during which any of them was under way.
+    ends is the candidate, and the others are cancelled. While no worker is left they wait for one, with `patience`.
+    `under_way` has the candidates by their index, `calls` counts the requests to workers, `busy` measures the time
+    during which any of them was under way.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Pursuit:
         client: Client,
         tab: Tab,
         busy: Stopwatch,
+        patience: Patience,
         watcher: Watcher | None,
     ) -> None:
         self.under_way: dict[int, Drawing] = {}
@@ -76,26 +79,30 @@ class Pursuit:
         self._client = client
         self._tab = tab
         self._busy = busy
+        self._patience = patience
         self._hearing = Hearing(watcher, self.under_way) if watcher else None
         self._homes: dict[int, Worker] = {}
         self._home: Worker | None = None
 
     def begin(self, members: Sequence[Member]) -> None:
-        """Hand candidates to workers, siblings to one, as far as it has room; those without a worker have failed.
+        """Hand candidates to workers, siblings to one, as far as it has room; those without a worker wait for one.
 
         A run stays with the worker that has read its prompt, and each of several chains with its own. A worker on trial
         is trusted with a single candidate.
         """
-        self.under_way.update((member.index, Drawing(member=member)) for member in members)
+        for member in members:
+            self.under_way.setdefault(member.index, Drawing(member=member))
         waiting = list(members)
         while waiting:
             home = self._home_of(waiting[0])
             together = list(takewhile(lambda member, home=home: self._home_of(member) is home, waiting))
             try:
                 worker = self._pool.pick(self._job.model, self._drafter.draw(together), prefer=home)
+            except NoWorkerError as error:
+                self._owner.start(self._begin_later(waiting, error))
+                return
             except QuorumError as error:
-                for member in waiting:
-                    self._owner.failed(self.under_way[member.index], None, error)
+                self._fail(waiting, None, error)
                 return
             room = max(0, worker.room) or len(together)  # where there is none, it waits in the worker's own queue
             taken = together[: 1 if worker.health.state is State.ON_TRIAL else room]
@@ -103,6 +110,13 @@ class Pursuit:
             self._pool.hedges.deposit(len(taken))
             self._draw_from(worker, taken)
             waiting = waiting[len(taken) :]
+
+    async def _begin_later(self, members: Sequence[Member], error: NoWorkerError) -> None:
+        """Hand candidates out once a worker is back; where none is in time, they have failed."""
+        if await self._patience.worker(self._drafter.draw(members)):
+            self.begin(members)
+        else:
+            self._fail(members, None, error)
 
     def _home_of(self, member: Member) -> Worker | None:
         """Return the worker that has read the conversation of a candidate's chain, else the run's."""
@@ -168,7 +182,7 @@ class Pursuit:
             self._pool.stragglers.left(attempt, well=not call.open)
         self._note(attempt, error)
         if error is not None:
-            self._move(attempt, error)
+            self._go_on(attempt, error)
         for position in call.ended[1:]:
             self._completed(attempt, position)
         for position in call.ended[:1]:
@@ -184,11 +198,31 @@ class Pursuit:
         else:
             self._pool.failed(attempt.worker, error)
 
-    def _move(self, attempt: Attempt, error: CandidateError) -> None:
-        """Try elsewhere what an attempt has not brought to its end; where that can't be, it has failed."""
-        again: list[Member] = []
+    def _go_on(self, attempt: Attempt, error: CandidateError) -> None:
+        """Try elsewhere, or later, what an attempt has not brought to its end; where that can't be, it has failed.
+
+        One that a worker itself has answered, and not with a failure of its own, is not one of a worker that is down.
+        """
         members = attempt.wanted
         elsewhere = self._elsewhere(attempt, members)
+        left = self._move(attempt, members, elsewhere, error)
+        answered = isinstance(error, WorkerStatusError) and not error.workers_fault
+        later = [] if elsewhere or answered else [member for member in left if self._repeatable(member, error)]
+        self._fail([member for member in left if member not in later], attempt, error)
+        if later:
+            self._owner.start(self._move_later(attempt, later, error))
+
+    async def _move_later(self, attempt: Attempt, members: Sequence[Member], error: CandidateError) -> None:
+        """Try again what an attempt drew on a worker that is down, once one is back; else it has failed as it had."""
+        worker = await self._patience.worker(self._drafter.draw(members), lost=attempt.worker)
+        self._fail(self._move(attempt, members, worker, error), attempt, error)
+
+    def _move(
+        self, attempt: Attempt, members: Sequence[Member], elsewhere: Worker | None, error: CandidateError
+    ) -> Sequence[Member]:
+        """Have another worker draw candidates of an attempt that failed; return those that nobody draws now."""
+        again: list[Member] = []
+        left: list[Member] = []
         for member in members:
             drawing = self.under_way[member.index]
             goes_on = drawing.goes_on(without=attempt)
@@ -199,20 +233,30 @@ class Pursuit:
                 drawing.attempts.remove(attempt)
                 self._tab.give_up(attempt, member, Fate.FAILED)
             else:
-                self._owner.failed(drawing, attempt, error)
+                left.append(member)
         if elsewhere and again:
             self._draw_elsewhere(attempt, elsewhere, again)
+        return left
+
+    def _fail(self, members: Sequence[Member], attempt: Attempt | None, error: QuorumError) -> None:
+        for member in members:
+            self._owner.failed(self.under_way[member.index], attempt, error)
 
     def _renewed(self, attempt: Attempt, member: Member, error: CandidateError) -> bool:
         """Whether a candidate is asked for anew, in place of an attempt that failed; if so, room is set aside for it.
 
-        It is not where the request itself is at fault, where the client has read of the candidate, where it was drawn
-        often enough, and where the pool's allowance or the request's own budget is used up.
+        It is not where the request's own budget is used up, either.
+        """
+        return self._repeatable(member, error) and self._tab.renew(attempt, member) and self._pool.retries.take()
+
+    def _repeatable(self, member: Member, error: CandidateError) -> bool:
+        """Whether a candidate may be asked for anew after an attempt has failed.
+
+        Not where the request itself is at fault, where the client has read of the candidate, where it was drawn often
+        enough, and where the pool's allowance is used up.
         """
         refused = isinstance(error, WorkerStatusError) and not error.others_may_serve
-        if refused or not self.under_way[member.index].may_be_drawn_again or not self._pool.retries.left:
-            return False
-        return self._tab.renew(attempt, member) and self._pool.retries.take()
+        return not refused and self.under_way[member.index].may_be_drawn_again and self._pool.retries.left > 0
 
     def _fell_behind(self, attempt: Attempt, why: Behind) -> bool:
         """Ask another worker, too, for what an attempt draws so slowly; return whether nothing more can come of it."""

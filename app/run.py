@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from app.bodies import Drafter
 from app.drawing import Drawing
+from app.patience import Patience
 from app.pursuit import Pursuit
 from app.tab import Tab
 
@@ -41,8 +42,9 @@ class Run:
 
     `assess` is applied to every finished candidate, concurrently, before it comes out of `next`. `watcher` sees the
     text of a live job while it is generated. `first_back` is the time, by `perf_counter`, at which the first candidate
-    came back, `busy` measures the time during which any call of the job's model was under way, `pursuit` makes the
-    calls. `to_come` is told whenever a candidate has ended how many may still be drawn, or be under way.
+    came back, `busy` measures the time during which any call of the job's model was under way, `upstream` also that
+    during which a worker for one was waited for, `pursuit` makes the calls. `to_come` is told whenever a candidate has
+    ended how many may still be drawn, or be under way.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Run:
         purse: Purse,
         assess: Callable[[Candidate, Ask], Awaitable[Candidate]],
         busy: Stopwatch,
+        upstream: Stopwatch,
         watcher: Watcher | None = None,
         to_come: Callable[[int], None] | None = None,
     ) -> None:
@@ -79,6 +82,7 @@ class Run:
             client=client,
             tab=self._tab,
             busy=busy,
+            patience=Patience(pool, job.model, upstream),
             watcher=watcher,
         )
         self._group = asyncio.TaskGroup()

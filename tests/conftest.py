@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 TIMEOUTS = {"connect_s": 2.0, "idle_s": 1.0, "probe_s": 0.5}
+ADMISSION = {"no_worker_wait_s": 0.2}
 PRICES = {"scripted": {"prompt": 1.0, "prompt_cached": 0.5, "completion": 2.0}}
 PRESETS = {"three": {"type": "parallel", "n": 3}}
 
@@ -43,7 +44,7 @@ def _logging_as_it_was() -> Generator[None]:
 
 @pytest.fixture(scope="session")
 def vllm_stage() -> Iterator[Stage]:
-    with staged(timeouts=TIMEOUTS, prices=PRICES, presets=PRESETS) as running:
+    with staged(timeouts=TIMEOUTS, admission=ADMISSION, prices=PRICES, presets=PRESETS) as running:
         yield running
 
 

@@ -85,7 +85,9 @@ def concluded(
             decision = replace(decision, ranking=(written, *decision.ranking), synthesized=written)
         purse = Purse(Budget(), price=None, candidate_tokens=None)
         pool, client, upstream = Pool([], Unused(), probe_s=1.0), Unused(), Stopwatch()
-        run = Run(job, deadline=0.0, pool=pool, client=client, purse=purse, assess=as_it_is, busy=upstream)
+        run = Run(
+            job, deadline=0.0, pool=pool, client=client, purse=purse, assess=as_it_is, busy=upstream, upstream=upstream
+        )
         side_calls = SideCalls(
             model="m", deadline=0.0, pool=pool, client=client, purse=purse, prices={}, upstream=upstream, busy=upstream
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -45,7 +46,7 @@ class Pool:
 
     `roster` says who there is, `suspects` are to be asked out of turn whether they are still there. `retries` and
     `hedges` are what may be asked a second time, because it failed or because its worker is slow. `aliases` are further
-    names of models.
+    names of models. `no_worker_wait_s` is how many seconds `comeback` waits.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Pool:
         aliases: Mapping[str, str] | None = None,
         max_in_flight: int = 256,
         sharers: int = 1,
+        no_worker_wait_s: float = 5.0,
     ) -> None:
         self.roster = Roster(workers, max_in_flight=max_in_flight, sharers=sharers)
         self.retries = retries or Allowance(share=RETRY_SHARE, burst=RETRY_BURST, per_s=RETRIES_A_S)
@@ -70,6 +72,8 @@ class Pool:
         self.suspects: set[Worker] = set()
         self.ejector = Ejector(self.roster.workers, rules or HealthRules(), self.reindex)
         self._aliases = aliases or {}
+        self._no_worker_wait_s = no_worker_wait_s
+        self._changed = asyncio.Event()
         self._policy = policy or TwoChoices()
         self._watch = Watch(self, Prober(client), sources, probe_s=probe_s)
         self._serving: dict[str, tuple[Worker, ...]] = {}
@@ -145,6 +149,21 @@ class Pool:
         """Return a worker for `model` but those; None where there is no other."""
         serving = self._serving.get(model, ())
         return self._policy.choose(serving, draw, avoid) or self._policy.choose(self._last_resort(model), draw, avoid)
+
+    async def comeback(self, model: str, draw: Draw = ANY) -> Worker | None:
+        """Return a worker for `model` as soon as there is any; None where none comes in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._no_worker_wait_s):
+                while (worker := self.another(model, draw, avoid=())) is None:
+                    await self._changed.wait()
+                return worker
+        return None
+
+    async def is_down(self, worker: Worker) -> bool:
+        """Whether a worker is down on which a call has just failed: one that is taken to be up is asked."""
+        if worker.up:
+            await self._watch.ask_now(worker)
+        return not worker.up
 
     def served(self, worker: Worker) -> None:
         """Note a call that went well, and at a usual pace."""
@@ -223,7 +242,10 @@ class Pool:
             self.ejector.strike(worker, Reason.SLOWNESS)
 
     def reindex(self) -> None:
-        """Put down anew which workers may serve what; after every change of that, so that choosing costs little."""
+        """Put down anew which workers may serve what; after every change of that, so that choosing costs little.
+
+        Those who wait for a worker look again.
+        """
         serving: dict[str, list[Worker]] = {}
         for worker in self.workers:
             if worker.serves:
@@ -233,6 +255,8 @@ class Pool:
         self._capacity = {name: sum(worker.limit for worker in workers) for name, workers in serving.items()}
         self._capacity[None] = sum(worker.limit for worker in self.workers if worker.serves)
         self._trials = [worker for worker in self.workers if worker.health.state is State.ON_TRIAL]
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _same(self, model: str, workers: tuple[Worker, ...]) -> tuple[Worker, ...]:
         """Return the tuple that policies know already, where it holds the same workers."""

@@ -137,6 +137,13 @@ class Watch:
         async with asyncio.TaskGroup() as group:
             Round(self.ask).begin(group, workers)
 
+    async def ask_now(self, worker: Worker) -> None:
+        """Ask a suspect at once; of those who want to know while it is being asked, one asks anew for all."""
+        wanted = next(self._numbers)
+        async with worker.asking:
+            if worker.answered < wanted:
+                await self.ask(worker, timeout_s=SUSPECT_TIMEOUT_S)
+
     async def ask(self, worker: Worker, timeout_s: float = PROBE_TIMEOUT_S) -> None:
         """Ask a worker how it is, and put that down."""
         before, ignored = (worker.up, worker.models, worker.limit), worker.ignored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from math import inf
@@ -77,7 +78,8 @@ class Worker:
     load that it should get, 0..1, less than 1 for a while after it has come back. `unsaid` are its failed calls since
     the log last spoke of any, at `said_at` on the monotonic clock, by which it is also passed over until
     `passed_over_until`. `models_gone` counts the models that it has ceased to serve, `answered` is the
-    number of the latest question on how it is whose answer is known.
+    number of the latest question on how it is whose answer is known, `asking` is held by who asks for all that want to
+    know.
     """
 
     id: str
@@ -100,6 +102,7 @@ class Worker:
     models_gone: int = 0
     passed_over_until: float = -inf
     answered: int = 0
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     ignored: int = 0
 
     def learn(self, models: ModelList) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.stage import Stage
 
 GOOD = Reply(texts=("The answer is 42.",))
+BRIEFLY = {"no_worker_wait_s": 0.2}
 
 
 def test_what_never_reached_its_worker_is_drawn_by_another() -> None:
@@ -39,7 +40,7 @@ def test_what_never_reached_its_worker_is_drawn_by_another() -> None:
 
 
 def test_where_no_worker_can_be_reached_the_cause_is_told_once() -> None:
-    with staged(timeouts={"probe_s": 60.0}) as stage:
+    with staged(timeouts={"probe_s": 60.0}, admission=BRIEFLY) as stage:
         stage.worker.stop()
         response = stage.ask("parallel-3")
         assert (response.status_code, response.json()["error"]["code"]) == (503, "no_worker")
@@ -81,7 +82,7 @@ def test_answers_that_take_too_long_to_compare_do_not_outlast_the_deadline(stage
 
 
 def test_rounds_without_any_worker_left_fail_each_with_its_cause() -> None:
-    with staged(timeouts={"probe_s": 60.0}) as stage, ThreadPoolExecutor() as threads:
+    with staged(timeouts={"probe_s": 60.0}, admission=BRIEFLY) as stage, ThreadPoolExecutor() as threads:
         stage.play(always(Silence()))
         asked = threads.submit(stage.ask, {"type": "sequential", "rounds": 3})
         stage.worker.wait_until(lambda upstream: upstream.in_flight == 1)

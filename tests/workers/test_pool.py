@@ -277,6 +277,23 @@ def test_a_draining_worker_gets_nothing_new_and_is_not_another() -> None:
     assert pool.another("m", avoid=(second,)) is None
 
 
+@pytest.mark.parametrize("state", State)
+def test_who_waits_for_a_worker_gets_whichever_is_back_first_however_it_stands(state: State) -> None:
+    async def scenario() -> None:
+        pool, workers = fleet(3)
+        for worker in workers:
+            worker.up = False
+        pool.reindex()
+        async with asyncio.TaskGroup() as group:
+            waiting = [group.create_task(pool.comeback("m")) for _ in range(2)]
+            await asyncio.sleep(0)
+            workers[1].up, workers[1].health.state = True, state
+            pool.reindex()
+        assert [waited.result() for waited in waiting] == [workers[1]] * 2
+
+    asyncio.run(scenario())
+
+
 def test_policies_are_given_the_same_tuple_for_as_long_as_the_same_workers_serve() -> None:
     given: list[Sequence[Worker]] = []
 

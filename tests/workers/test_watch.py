@@ -172,6 +172,33 @@ def test_what_was_asked_earlier_and_is_answered_later_does_not_count() -> None:
     watched(fleet, scenario, probe_s=60)
 
 
+def test_many_who_want_to_know_at_once_whether_a_worker_is_down_ask_it_once_for_all() -> None:
+    fleet = Fleet()
+
+    async def scenario(pool: Pool) -> None:
+        worker, fleet.hanging = pool.workers[0], {"http://w0/health"}
+        fleet.fetched.clear()
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(pool.is_down(worker)) for _ in range(20)]
+        assert all(task.result() for task in asked)
+        assert fleet.fetched.count("http://w0/health") <= 2  # the first one's, and one for all who came after that
+
+    watched(fleet, scenario, probe_s=60)
+
+
+def test_whether_a_worker_is_down_is_asked_anew_however_lately_it_was_up() -> None:
+    fleet = Fleet()
+
+    async def scenario(pool: Pool) -> None:
+        worker = pool.workers[0]
+        await pool.probe(worker)
+        assert not await pool.is_down(worker)
+        fleet.frozen = {"http://w0/health"}
+        assert await pool.is_down(worker)
+
+    watched(fleet, scenario, probe_s=60)
+
+
 def test_another_reason_for_being_down_is_told_apart() -> None:
     fleet = Fleet()
 
