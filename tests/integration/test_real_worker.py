@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -73,5 +75,27 @@ def test_a_client_that_goes_away_stops_the_generation(*, stream: bool) -> None:
                 asking.cancel()
             await settled(worker, lambda busy: busy == 0)
             assert await counter(worker, "tokens_predicted_total") < 4 * 1_500
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("strategy", ["single", {"type": "parallel", "n": 4, "stop": "none"}])
+def test_a_request_outlives_the_only_worker_that_is_killed_in_the_middle_of_it(strategy: object) -> None:
+    async def scenario() -> None:
+        async with (
+            EmbeddedWorker(parallel=4, context=2_048) as worker,
+            serving(create_app(Settings.model_validate({"workers": [worker.url]}))) as url,
+            httpx2.AsyncClient(base_url=url, timeout=120) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            body = {**QUESTION, "strategy": strategy, "max_tokens": 48, "seed": 3}
+            asked = group.create_task(client.post("/v1/chat/completions", json=body))
+            await settled(worker, lambda busy: busy > 0)
+            assert worker.pid
+            os.kill(worker.pid, signal.SIGKILL)
+            answer = (await asked).json()
+            assert answer["choices"][0]["message"]["content"]
+            assert {row["fate"] for row in answer["quorum"]["candidates"]} <= {"selected", "counted"}
+            assert answer["quorum"]["cost"]["calls"] == 2
 
     asyncio.run(scenario())
