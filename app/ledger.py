@@ -116,7 +116,7 @@ def _saved(candidates: Sequence[Candidate], undrawn: int) -> int:
 
 
 def _uncut(cut: Sequence[int], ended: Sequence[int]) -> list[float]:
-    """Return how long candidates might have become that were cut off at such lengths, where those that `ended` are known.
+    """Return how long candidates might have become that were cut off at such lengths, judging by those that `ended`.
 
     Those that end first are the short ones, so their mean says too little. Lengths are taken to be spread evenly: what
     was cut off would have ended as far apart as what ended did, though no later than `LONGEST` times the longest seen;
