@@ -108,7 +108,9 @@ def add_worker_options(command: argparse.ArgumentParser) -> None:
 
 def add_replay_options(command: argparse.ArgumentParser) -> None:
     """Add the options of `quorum replay`."""
-    command.add_argument("files", metavar="FILE", type=Path, nargs="+", help="recordings, .jsonl or .jsonl.gz")
+    command.add_argument(
+        "files", metavar="FILE", type=Path, nargs="+", help="recordings, .jsonl or .jsonl.gz; before the options"
+    )
     command.add_argument(
         "--strategies",
         metavar="STRATEGY",
@@ -131,7 +133,9 @@ def add_replay_worker_options(command: argparse.ArgumentParser) -> None:
     """Add the options of `quorum replay-worker`."""
     command.add_argument("file", metavar="FILE", type=Path, help="a recording, .jsonl or .jsonl.gz")
     command.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1)")
-    command.add_argument("--port", type=int, default=8001, help="port to listen at, 0 for a free one (default 8001)")
+    command.add_argument(
+        "--port", type=port_or_any, default=8001, help="port to listen at, 0 for a free one (default 8001)"
+    )
     command.add_argument(
         "--tokens-per-second", type=rate, default=50.0, metavar="R", help="of each completion (default 50)"
     )
@@ -155,6 +159,11 @@ def positive(text: str) -> int:
     if number < 1:
         raise ValueError
     return number
+
+
+def port_or_any(text: str) -> int:
+    """Return the port that is written, 0 for any; raises ArgumentTypeError where it is none."""
+    return 0 if text == "0" else port(text)
 
 
 def port(text: str) -> int:

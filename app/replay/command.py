@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +13,7 @@ from rich.progress import Progress
 from app.replay.deck import make_decks
 from app.replay.errors import PolicyError, RecordingError, ReplayError
 from app.replay.figures import score
+from app.replay.files import check_files, writing
 from app.replay.naming import read_policies
 from app.replay.playing import Plan, play_all
 from app.replay.plot import check_plot, write_plot
@@ -26,8 +26,10 @@ from app.telemetry.logs import configure_logging
 from app.workers.cpus import usable_cpus
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from rich.console import RenderableType
 
     from app.replay.deck import Deck
     from app.replay.playing import Means
@@ -54,11 +56,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_replay(request: Request) -> int:
-    """Replay, print the table, and write the files that are asked for; returns 0.
+    """Replay, write the files that are asked for, and print the table; returns 0.
 
     Raises the errors of `app.replay.errors`, `ConfigurationError`, and KeyboardInterrupt once all processes have ended.
     """
     configure_logging("error")
+    check_files(request.files, [file for file in (request.csv, request.plot) if file])
     if request.plot:
         check_plot(request.plot)
     policies = read_policies(request.strategies, load_settings(request.config, {}).presets)
@@ -70,27 +73,23 @@ def run_replay(request: Request) -> int:
     scores = score(policies, decks, played, baseline)
 
     label = policies[baseline].label
-    console = Console()
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
-    console.print(table(scores), "", LEGEND.format(baseline=label), sep="\n", markup=False, highlight=False)
-    console.print(_extent(decks, plan), markup=False, highlight=False)
-    if request.csv:
-        with _writing(request.csv):
-            write_sheet(request.csv, scores, baseline=label, problems=len(decks), plan=plan)
-    if request.plot:
-        with _writing(request.plot):
-            write_plot(request.plot, scores, baseline=label)
+    try:  # whichever of the two can't be written, nothing that was computed is lost with it
+        if request.csv:
+            with writing(request.csv):
+                write_sheet(request.csv, scores, baseline=label, problems=len(decks), plan=plan)
+        if request.plot:
+            with writing(request.plot):
+                write_plot(request.plot, scores, baseline=label)
+    finally:
+        _print(table(scores), "", LEGEND.format(baseline=label), _extent(decks, plan))
     return 0
 
 
-@contextmanager
-def _writing(file: Path) -> Generator[None]:
-    """Say which file it is that can't be written."""
-    try:
-        yield
-    except OSError as error:
-        raise ReplayError(f"{file} can't be written: {error.strerror or error}") from error
+def _print(*parts: RenderableType) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    console.print(*parts, sep="\n", markup=False, highlight=False)
 
 
 def _number(policies: Sequence[Policy], label: str | None) -> int:
@@ -130,6 +129,8 @@ async def _replay(
 
 def _extent(decks: Sequence[Deck], plan: Plan) -> str:
     """Return how much was replayed, and what was left undecided."""
-    said = f"{len(decks)} problems, {plan.orders} random orders each, seed {plan.seed}."
+    problems = "1 problem" if len(decks) == 1 else f"{len(decks)} problems"
+    orders = "1 random order" if plan.orders == 1 else f"{plan.orders} random orders"
+    said = f"{problems}, {orders} each, seed {plan.seed}."
     undecided = sum(deck.undecided for deck in decks)
     return f"{said} {undecided} pairs of answers could not be compared and count as different." if undecided else said

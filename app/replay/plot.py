@@ -23,7 +23,7 @@ TITLE = "95% intervals by problem: blue of the difference from {baseline}, grey 
 
 def check_plot(file: Path) -> None:
     """Raise `PlotError` where `write_plot` can't write this file."""
-    if file.suffix not in FORMATS:
+    if file.suffix.lower() not in FORMATS:
         raise PlotError(f"--plot writes {' or '.join(FORMATS)} files; {file} is neither")
     if find_spec("matplotlib") is None:
         raise PlotError("--plot needs matplotlib: run make install, or pip install 'quorum[plot]'")
@@ -53,4 +53,4 @@ def write_plot(file: Path, scores: Sequence[Score], *, baseline: str) -> None:
     figure.draw_without_rendering()
     put_labels(axes, points, [score.policy.label for score in scores])
     with rc_context({"svg.hashsalt": "quorum"}):
-        figure.savefig(file, dpi=150, metadata={"Date": None} if file.suffix == ".svg" else None)
+        figure.savefig(file, dpi=150, metadata={"Date": None} if file.suffix.lower() == ".svg" else None)

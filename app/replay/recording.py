@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES = 64 * 2**20
 GZIP_MAGIC = b"\x1f\x8b"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 NO_ANSWER = frozenset({"", "ERR", "NO_ANSWER"})
 """What stands in a recording where no answer was found in the sample."""
@@ -94,6 +95,7 @@ def _problems(lines: BinaryIO, file: Path) -> Iterator[Recorded]:
     decoder = msgspec.json.Decoder(Problem)
     number = 0
     while line := lines.readline(MAX_LINE_BYTES + 1):
+        line = line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line
         number += 1
         place = f"{file}:{number}"
         if len(line) > MAX_LINE_BYTES:

@@ -75,7 +75,7 @@ def test_only_problems_whose_id_matches_are_replayed(tmp_path: Path, capsys: pyt
     assert main(["replay", recording(tmp_path), *THREE, "--strategies", "single", "--problems", "^b"]) == 0
     told = capsys.readouterr().out
     assert "100.0 ± ?" in told
-    assert "1 problems, 20 random orders each" in told
+    assert "1 problem, 20 random orders each" in told
 
 
 def refused(capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> str:
@@ -113,16 +113,43 @@ def test_a_recording_that_cannot_be_read_is_told_in_one_line(
     assert "No such file" in refused(capsys, [str(tmp_path / "none"), "--strategies", "single"])
 
 
-@pytest.mark.parametrize(("option", "name"), [("--csv", "out.csv"), ("--plot", "out.svg")])
-def test_a_file_that_cannot_be_written_is_named_once_the_table_is_there(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, name: str
+@pytest.mark.parametrize(
+    ("csv", "plot", "told"),
+    [
+        ("r.jsonl", "x.svg", "r.jsonl can't be written: another file of this command is the same; name another"),
+        ("x.svg", "sub/../x.svg", "x.svg can't be written: another file of this command is the same"),
+        ("nowhere/x.csv", "x.svg", "x.csv can't be written: "),
+        ("x.csv", "sub", "sub can't be written: it is a directory"),
+    ],
+)
+def test_files_that_can_not_be_written_are_refused_before_anything_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], csv: str, plot: str, told: str
 ) -> None:
-    file = tmp_path / "nowhere" / name
-    words = [recording(tmp_path), *THREE, "--strategies", "single", option, str(file)]
+    (tmp_path / "sub").mkdir()
+    own = recording(tmp_path)
+    before = Path(own).read_bytes()
+    files = ["--csv", str(tmp_path / csv), "--plot", str(tmp_path / plot)]
+    assert told in refused(capsys, [own, "--strategies", "single", *files])
+    assert Path(own).read_bytes() == before
+
+
+def test_a_file_that_fails_while_it_is_written_is_named_and_the_table_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [recording(tmp_path), *THREE, "--strategies", "single", "--csv", "/dev/full"]
     assert main(["replay", *words]) == 2
     told = capsys.readouterr()
     assert "single" in told.out
-    assert told.err == f"quorum: {file} can't be written: No such file or directory\n"
+    assert told.err == "quorum: /dev/full can't be written: No space left on device\n"
+
+
+def test_the_files_are_there_although_nobody_reads_the_table(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app.cli", "replay", recording(tmp_path), *THREE, "--strategies", "single"]
+    file = tmp_path / "x.csv"
+    with subprocess.Popen([*command, "--csv", str(file)], stdout=subprocess.PIPE, cwd=ROOT) as process:  # noqa: S603 - our own command
+        assert process.stdout is not None
+        process.stdout.close()
+    assert "single" in file.read_text()
 
 
 @pytest.mark.parametrize("words", [["--orders", "0"], ["--processes", "x"], ["--seed", "s"]])

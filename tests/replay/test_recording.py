@@ -69,6 +69,12 @@ def test_a_line_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
         read_recordings([file])
 
 
+def test_a_byte_order_mark_at_the_beginning_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    file = write(tmp_path / "r.jsonl", line(("1", 5)))
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert len(read_recordings([file])) == 1
+
+
 def test_a_line_that_is_too_long_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording, "MAX_LINE_BYTES", 2**20)
     file = write(tmp_path / "r.jsonl.gz", line(("1", 5)), " " * 2**20 + "{}")

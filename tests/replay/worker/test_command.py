@@ -63,3 +63,10 @@ def test_a_rate_that_is_none_is_a_usage_error(rate: str, capsys: pytest.CaptureF
     with pytest.raises(SystemExit, match="2"):
         main(["replay-worker", "r.jsonl", f"--tokens-per-second={rate}"])
     assert "--tokens-per-second" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["-1", "99999", "many"])
+def test_a_port_that_is_none_is_a_usage_error(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["replay-worker", "r.jsonl", f"--port={port}"])
+    assert "is no port from 1 to 65535" in capsys.readouterr().err
