@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 class Certified(StopRule):
-    """Ends a run when its leader is the model's most likely answer, wrongly so in at most a share `delta` of runs.
+    """Ends a run when its leader is the model's most likely answer, wrongly so in at most a share `delta` of all runs.
+
+    Of a run that it doesn't end it says nothing: that returns the vote of all, without a bound on the error.
 
     An anytime-valid certificate (cf. arXiv 2510.17472). For the r-th different answer to appear, with `a` votes after
     its first and `b` votes, all of them, for its strongest rival, the evidence is E = 2^(a+b+1) times the integral of
@@ -41,7 +43,7 @@ class Certified(StopRule):
         default=0.05,
         gt=0.0,
         lt=0.5,
-        description="Most runs that may end with another answer, in (0, 0.5).",
+        description="Share of all runs that it may end with another answer than the likeliest, in (0, 0.5).",
     )
 
     def begin(self) -> Judge:
