@@ -5,10 +5,9 @@ from __future__ import annotations
 from bisect import insort
 from typing import TYPE_CHECKING
 
-import structlog
-
 from app.stopping.base import Progress
 from app.stopping.small_space import has_few_values
+from app.stopping.watched import Watched
 from app.strategies.history import History
 from app.tally import Tally
 
@@ -17,17 +16,13 @@ if TYPE_CHECKING:
 
     from app.candidates import Ask, Candidate
     from app.job import Job
-    from app.stopping.base import Judge
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 class Board:
     """The candidates that are `back`, those of them that `finished`, and those that were `accepted`.
 
     The first two are in the order of asking. The vote is that of the accepted ones, counted as they come; `strategy`
-    is the job's. `stopped_by` names the rule that lets the run end now although more might come. `stop_failure` says
-    what went wrong in the stop rule, which then stops nothing any more.
+    is the job's. `stopped_by` names the rule that lets the run end now although more might come.
     """
 
     def __init__(self, job: Job, asked: Sequence[Ask]) -> None:
@@ -41,8 +36,7 @@ class Board:
         self._tally = Tally()
         self._few_values = job.strategy.answer.few_values
         self.stopped_by: str | None = None
-        self.stop_failure: str | None = None
-        self._judge = self._begun()
+        self._rules = [Watched(rule) for rule in job.strategy.stop.alternatives]
 
     def add(self, candidate: Candidate) -> None:
         """Take in a candidate that is back and assessed."""
@@ -71,13 +65,25 @@ class Board:
         """How many candidates the strategy might have asked for beyond those it did."""
         return self.draws - len(self._asked)
 
+    @property
+    def broken_rules(self) -> Sequence[str]:
+        """The types of the stop rules that broke, which then stop nothing any more."""
+        return [watched.rule.name for watched in self._rules if watched.failure]
+
+    @property
+    def stop_failure(self) -> str | None:
+        """What went wrong in each of them; one inside another rule is named."""
+        return "; ".join(self._told(watched) for watched in self._rules if watched.failure) or None
+
+    def _told(self, watched: Watched) -> str:
+        inside = watched.rule is not self.strategy.stop
+        return f"{watched.rule.name}: {watched.failure}" if inside else f"{watched.failure}"
+
     def _judged(self, candidate: Candidate) -> str | None:
-        """Return the name of the rule that lets the run end.
+        """Return the name of the first rule that lets the run end; all are told of the candidate.
 
         A rule vouches for the winner only, so a request for several answers is drawn to its end.
         """
-        if self._judge is None:
-            return None
         progress = Progress(
             latest=candidate,
             accepted=self.accepted,
@@ -86,26 +92,10 @@ class Board:
             waiting=self._waiting,
             few_values=self._few_values,
         )
-        try:
-            rule = self._judge(progress)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the run
-            self._judge = self._broke(error)
-            return None
+        names = [rule.judged(progress) for rule in self._rules]
         if not self._waiting or self._answers > 1 or len(self.finished) < self.strategy.min_candidates:
             return None
-        return rule
-
-    def _begun(self) -> Judge | None:
-        """Return the judge of this run."""
-        try:
-            return self.strategy.stop.begin()
-        except Exception as error:  # noqa: BLE001 - as above
-            return self._broke(error)
-
-    def _broke(self, error: Exception) -> None:
-        """Put down what went wrong in the stop rule."""
-        self.stop_failure = f"{type(error).__name__}: {error}"
-        log.error("stop rule broke", rule=self.strategy.stop.name, exc_info=error)
+        return next((name for name in names if name), None)
 
     @property
     def pool(self) -> Sequence[Candidate]:

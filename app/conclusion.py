@@ -63,6 +63,7 @@ def conclude(job: Job, ended: Ended, decision: Decision, diversity: Diversity, p
         fallback=_fallback(ended.board, decision),
         stopped_by=ended.stopped_by,
         stop_failure=ended.board.stop_failure,
+        broken_rules=ended.board.broken_rules,
         diversity=diversity,
         cost=cost,
         timing=_timing(job, ended),

@@ -34,7 +34,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     `stopped_by` names what ended the run before all candidates were drawn: a stop rule, `budget` or `deadline`;
     None where nothing did. `accepted` is false where the winner was rejected or failed by a verifier; where no
     candidate at all was accepted and the aggregator chose among the others, `fallback` says so. `stop_failure` says
-    what went wrong in the stop rule, which then stopped nothing any more.
+    what went wrong in stop rules, of the types `broken_rules`, which then stopped nothing any more.
     """
 
     job: Job
@@ -48,6 +48,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cost: Cost
     timing: Timing
     stop_failure: str | None = None
+    broken_rules: Sequence[str] = ()
 
     @property
     def answers(self) -> Sequence[Candidate]:

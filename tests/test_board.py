@@ -4,14 +4,17 @@ from typing import TYPE_CHECKING, Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from app.aggregators.first_accepted import FirstAccepted
 from app.aggregators.majority import Majority
 from app.board import Board
 from app.candidates import Ask, Candidate, Failure
 from app.job import Job
+from app.stopping.any_of import AnyOf
 from app.stopping.base import StopRule
 from app.stopping.none import NeverStop
+from app.stopping.race import Race
 from app.strategies.parallel import Parallel
 from app.strategies.reject import Reject
 
@@ -151,3 +154,15 @@ def test_a_stop_rule_that_breaks_at_the_beginning_stops_nothing_either() -> None
         board.add(vote(index))
     assert board.stopped_by is None
     assert board.stop_failure == "ValueError: no idea"
+
+
+def test_where_a_rule_of_several_breaks_the_others_go_on() -> None:
+    rules = (Broken(), Race(votes=3), Unready())
+    with capture_logs() as logs:
+        board = board_of(Parallel(n=8).model_copy(update={"stop": AnyOf.model_construct(rules=rules)}))
+        for index in range(3):
+            board.add(vote(index))
+    assert board.stopped_by == "race"
+    assert [line["rule"] for line in logs] == ["unready", "broken"]
+    assert board.broken_rules == ["broken", "unready"]
+    assert board.stop_failure == "broken: ValueError: no idea after c0; unready: ValueError: no idea"

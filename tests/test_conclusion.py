@@ -185,5 +185,7 @@ def test_a_stop_rule_that_broke_is_in_the_outcome() -> None:
             raise ValueError(progress.latest.id)
 
     strategy = Parallel(n=2).model_copy(update={"stop": Broken()})
-    assert concluded([vote(0), vote(1)], strategy=strategy).stop_failure == "ValueError: c0"
-    assert concluded([vote(0), vote(1)]).stop_failure is None
+    outcome = concluded([vote(0), vote(1)], strategy=strategy)
+    assert (outcome.stop_failure, outcome.broken_rules) == ("ValueError: c0", ["broken"])
+    outcome = concluded([vote(0), vote(1)])
+    assert (outcome.stop_failure, outcome.broken_rules) == (None, [])

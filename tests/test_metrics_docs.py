@@ -78,7 +78,7 @@ def _outcome() -> Outcome:
         accepted=True,
         fallback=None,
         stopped_by="decided",
-        stop_failure="ValueError: broke",
+        broken_rules=["decided"],
         diversity=Diversity(
             distinct_answers=1,
             answer_entropy=0.0,

@@ -49,6 +49,11 @@ class StopRule(Part):
     were. Candidates that were not accepted or have no answer don't count for it.
     """
 
+    @property
+    def alternatives(self) -> Sequence[StopRule]:
+        """The rules of which each may end the run: itself, or those that it is made of."""
+        return (self,)
+
     def begin(self) -> Judge:
         """Return the judge of one run, which is told of all its candidates, once each."""
         return lambda progress: self.name if self.satisfied(progress) else None

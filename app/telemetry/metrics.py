@@ -85,8 +85,8 @@ class Metrics:
         self._child(self._saved, *labels).inc(outcome.cost.saved_estimate)
         if outcome.stopped_by:
             self._child(self._early_stops, outcome.stopped_by).inc()
-        if outcome.stop_failure:
-            self._child(self._stop_failures, outcome.job.strategy.stop.name).inc()
+        for rule in outcome.broken_rules:
+            self._child(self._stop_failures, rule).inc()
 
     def failed(self, *, model: str | None, strategy: str | None, outcome: str) -> None:
         """Count a request that ended with the error code `outcome`; what isn't known to be a model is not a label."""

@@ -62,6 +62,25 @@ def test_a_rule_that_breaks_stops_nothing_and_is_told_of(stage: Stage, monkeypat
     assert 'quorum_stop_failures_total{rule="race"} 1.0' in stage.client.get("/metrics").text
 
 
+def test_where_a_rule_inside_any_of_breaks_it_is_named_and_the_others_go_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Race, progress: Progress) -> bool:
+        raise ArithmeticError(f"{self.name} is at a loss after {progress.latest.answer}")
+
+    monkeypatch.setattr(Race, "satisfied", broken)
+    stage.play(in_turn(*says(1, 2, 3), STUCK))
+    rules = [{"type": "race", "votes": 3}, {"type": "finishers", "count": 3}]
+    decision = stage.answer({"type": "parallel", "n": 4, "stop": {"type": "any_of", "rules": rules}})["quorum"][
+        "decision"
+    ]
+    assert decision["stopped_by"] == "finishers"
+    assert decision["stop_failure"].startswith("race: ArithmeticError: race is at a loss")
+    metrics = stage.client.get("/metrics").text
+    assert 'quorum_stop_failures_total{rule="race"}' in metrics
+    assert 'quorum_stop_failures_total{rule="any_of"}' not in metrics
+
+
 def test_any_of_names_the_rule_that_fired(stage: Stage) -> None:
     stage.play(in_turn(*says(1, 2, 3), STUCK))
     rules = [{"type": "race", "votes": 2}, {"type": "finishers", "count": 3}]

@@ -206,6 +206,9 @@ def test_judges_count_under_their_own_model_and_so_does_what_another_model_has_w
 
 def test_a_stop_rule_that_broke_counts_under_its_type() -> None:
     metrics = Metrics(unwatched(), NoSandbox())
-    metrics.answered(replace(outcome_of(), stop_failure="ValueError: broke"))
+    metrics.answered(replace(outcome_of(), broken_rules=["race", "beta"]))
+    metrics.answered(replace(outcome_of(), broken_rules=["beta"]))
     metrics.answered(outcome_of())
-    assert value(metrics, "quorum_stop_failures_total", rule="decided") == 1
+    assert value(metrics, "quorum_stop_failures_total", rule="race") == 1
+    assert value(metrics, "quorum_stop_failures_total", rule="beta") == 2
+    assert value(metrics, "quorum_stop_failures_total", rule="decided") is None
