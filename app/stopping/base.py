@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import msgspec
 
@@ -48,6 +48,9 @@ class StopRule(Part):
     one that need remember nothing is `satisfied` or isn't. Its work for a candidate is constant, however many there
     were. Candidates that were not accepted or have no answer don't count for it.
     """
+
+    changes_answer: ClassVar[bool] = True
+    """Whether a run that it ends may have another answer than one that is drawn to its end."""
 
     @property
     def alternatives(self) -> Sequence[StopRule]:

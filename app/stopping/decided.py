@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from app.stopping.base import StopRule
 
@@ -18,6 +18,8 @@ class Decided(StopRule):
     """
 
     type: Literal["decided"] = "decided"
+
+    changes_answer: ClassVar[bool] = False
 
     def satisfied(self, progress: Progress) -> bool:
         """Whether the aggregator's choice is settled."""

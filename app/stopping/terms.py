@@ -21,7 +21,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """A strategy as its stop rule sees it.
 
     `voters` is the most candidates that can be accepted, `alike` the most of them that can give one answer.
-    `verified`: there are verifiers. `independent`: candidates are independent draws of one distribution.
+    `verified`: there are verifiers. `passable`: one of them may pass a candidate. `independent`: candidates are
+    independent draws of one distribution.
     `few_values`: all answers are of a small space, as those of a multiple choice are.
     """
 
@@ -29,6 +30,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     voters: int
     alike: int
     verified: bool
+    passable: bool
     independent: bool
     few_values: bool
 
@@ -49,6 +51,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
                 f"{self.aggregator.name!r} may weigh anything here: take `majority`, or the stop rule `finishers`"
             )
         return self.without_vote(rule)
+
+
+def none_to_spare(draws: int) -> Misfit:
+    """Return that a run needs all `draws` candidates, so that no rule can end it early."""
+    return Misfit(
+        message=f"no rule can end the run early, as `min_candidates` ({draws}) have to finish first and no more are "
+        "drawn: lower `min_candidates`, let more be drawn, or leave `stop` out"
+    )
 
 
 def too_many(field: str, asked: int, needed: int, there: int) -> Misfit:

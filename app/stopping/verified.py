@@ -34,7 +34,12 @@ class Verified(StopRule):
         return judge
 
     def misfit(self, terms: Terms) -> Misfit | None:
-        """Return that nothing verifies."""
-        if terms.verified:
-            return None
-        return Misfit(message="verified ends a run with the first pass of a verifier: add one to `verifiers`")
+        """Return that nothing verifies, or nothing passes."""
+        if not terms.verified:
+            return Misfit(message="verified ends a run with the first pass of a verifier: add one to `verifiers`")
+        if not terms.passable:
+            return Misfit(
+                message="verified ends a run with the first pass of a verifier, and none of `verifiers` ever passes: "
+                "give `reward_model` or `weighted` a `pass_at`, `tests` an expected value, or add another verifier"
+            )
+        return None

@@ -18,7 +18,7 @@ from app.parts import Part
 from app.sampling import Sampling
 from app.stopping import AnyStopRule
 from app.stopping.decided import Decided
-from app.stopping.terms import Terms
+from app.stopping.terms import Terms, none_to_spare
 from app.verifiers import AnyVerifier
 from app.verifiers.base import every
 
@@ -97,10 +97,17 @@ class Strategy(Part):
             voters=self.voters,
             alike=self.alike,
             verified=bool(self.verifiers),
+            passable=any(verifier.passes for verifier in self.verifiers),
             independent=self.independent and not isinstance(self.sampling.temperature, tuple),
             few_values=self.answer.few_values,
         )
-        return self.stop.misfit(terms)
+        return self.stop.misfit(terms) or self._none_to_spare
+
+    @property
+    def _none_to_spare(self) -> Misfit | None:
+        """Why the run can't end before all are drawn, where that was asked for."""
+        needs_all = 1 < self.min_candidates == self.draws
+        return none_to_spare(self.draws) if needs_all and self.stop.changes_answer else None
 
     @property
     def width(self) -> int:

@@ -62,6 +62,11 @@ class Verifier(Part):
         """The verifiers that it is made of; empty for all that judge by themselves."""
         return ()
 
+    @property
+    def passes(self) -> bool:
+        """Whether it may pass a candidate at all; one that only scores abstains from that."""
+        return True
+
     async def check(self, tools: VerifierTools) -> None:
         """Make sure that this server can do what the verifier needs, before anything is drawn.
 

@@ -47,6 +47,11 @@ class Composite(Verifier):
     path: ClassVar[str] = "verifiers.{}"
     """Where in a spec the part of a number stands."""
 
+    @property
+    def passes(self) -> bool:
+        """Whether one of its parts may pass a candidate."""
+        return any(part.passes for part in self.parts)
+
     @abstractmethod
     def combined(self, verdicts: Sequence[Verdict]) -> Verdict:
         """Return what the verdicts of `parts`, in their order, come to."""

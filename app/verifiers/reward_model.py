@@ -80,6 +80,11 @@ class RewardModelVerifier(Verifier):
             raise ValueError("scale: the value that becomes 0 must be less than the one that becomes 1")
         return self
 
+    @property
+    def passes(self) -> bool:
+        """Whether there is a score that passes."""
+        return self.pass_at is not None
+
     async def check(self, tools: VerifierTools) -> None:
         """Make sure that a worker serves the reward model."""
         tools.models.check(self.model)

@@ -64,6 +64,11 @@ class WeightedVerifier(Composite):
         """The verifiers, without their weights."""
         return tuple(share.verifier for share in self.verifiers)
 
+    @property
+    def passes(self) -> bool:
+        """Whether there is a mean score that passes."""
+        return self.pass_at is not None
+
     def combined(self, verdicts: Sequence[Verdict]) -> Verdict:
         """Return the verdict on the mean; it says something of every one, so a model is told if it may be of all."""
         score = self._mean(verdicts)

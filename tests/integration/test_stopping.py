@@ -154,6 +154,7 @@ def test_presets_are_there_by_name(stage: Stage, preset: str, draws: int) -> Non
         ({"n": 4, "stop": {"type": "beta", "confidence": 1.0}}, "strategy.stop.confidence"),
         ({"n": 4, "stop": "race", "aggregator": "last"}, "strategy.stop"),
         ({"n": 4, "stop": "verified"}, "strategy.stop"),
+        ({"n": 4, "stop": "race", "min_candidates": 4}, "strategy.stop"),
         ({"n": 4, "wave": [2, 0]}, "strategy.wave.1"),
         ({"n": 4, "in_flight": 0}, "strategy.in_flight"),
         ({"n": 4, "wave": 2, "in_flight": 2}, "strategy"),

@@ -38,17 +38,20 @@ def refusal(spec: Mapping[str, object], stop: object) -> tuple[str | None, str]:
         ({"type": "finishers", "count": 9}, "count"),
         ({"type": "window", "size": 9}, "size"),
         ({"type": "beta", "confidence": 0.999}, "confidence"),
-        ({"type": "certified", "delta": 0.05}, "delta"),
     ],
 )
 @pytest.mark.parametrize("spec", [PARALLEL, {"type": "hybrid", "widths": [1, 3, 4]}, {**REJECT, "accept": 8}])
 def test_more_than_the_strategy_draws(spec: dict[str, object], stop: dict[str, object], field: str) -> None:
-    if stop["type"] == "certified" and spec is not PARALLEL:
-        return
     param, said = refusal(spec, stop)
     assert param == f"strategy.stop.{field}"
     assert f"`{field}`" in said
     assert "can't be reached" in said
+
+
+def test_more_certainty_than_so_few_can_give() -> None:
+    param, said = refusal(PARALLEL, {"type": "certified", "delta": 0.05})
+    assert param == "strategy.stop.delta"
+    assert "`delta` 0.05 can't be reached with 8 candidates" in said
 
 
 @pytest.mark.parametrize(
@@ -123,6 +126,7 @@ def test_votes_that_may_weigh_anything_cannot_be_counted(stop: str) -> None:
     "spec",
     [
         {"type": "sequential", "rounds": 16},
+        {"type": "hybrid", "widths": [1, 3, 12]},
         {**REJECT, "accept": 8},
         {**PARALLEL, "n": 16, "sampling": {"temperature": [0.2, 0.9]}},
     ],
@@ -136,6 +140,70 @@ def test_verified_needs_a_verifier() -> None:
         "strategy.stop",
         "stop: verified ends a run with the first pass of a verifier: add one to `verifiers`",
     )
+
+
+REWARD = {"type": "reward_model", "model": "reward"}
+OBSERVED = {"type": "tests", "entry_point": "f", "public": [{"args": [1]}]}
+SCORING_ONLY = [
+    REWARD,
+    OBSERVED,
+    {"type": "weighted", "verifiers": [{"verifier": {"type": "math", "answer": "1"}}], "pass_at": None},
+    {"type": "all_of", "verifiers": [REWARD, OBSERVED]},
+    {"type": "any_of", "verifiers": [REWARD]},
+]
+
+
+@pytest.mark.parametrize("verifier", SCORING_ONLY)
+def test_verified_needs_a_verifier_that_may_pass(verifier: dict[str, object]) -> None:
+    param, said = refusal({**PARALLEL, "verifiers": [REWARD, verifier]}, "verified")
+    assert param == "strategy.stop"
+    assert "none of `verifiers` ever passes" in said
+
+
+@pytest.mark.parametrize(
+    "verifier",
+    [
+        {**REWARD, "pass_at": 0.5},
+        {"type": "webhook", "url": "https://verify.example.com/check"},
+        {"type": "tests", "entry_point": "f", "public": [{"args": [1]}], "hidden": [{"args": [2], "expected": None}]},
+        {"type": "weighted", "verifiers": [{"verifier": REWARD}]},
+        {"type": "all_of", "verifiers": [REWARD, {"type": "math", "answer": "1"}]},
+        {"type": "any_of", "verifiers": [REWARD, {**REWARD, "pass_at": 0.5}]},
+    ],
+)
+def test_verified_takes_any_that_may(verifier: dict[str, object]) -> None:
+    assert SELECTOR.read({**PARALLEL, "verifiers": [REWARD, verifier], "stop": "verified"})
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        "race",
+        "window",
+        "verified",
+        {"type": "beta", "confidence": 0.9},
+        {"type": "finishers", "count": 2},
+        {"type": "certified", "delta": 0.2},
+        {"type": "any_of", "rules": ["decided", "race"]},
+    ],
+)
+def test_no_rule_can_end_a_run_early_that_needs_all(stop: object) -> None:
+    spec = {**PARALLEL, **SCORED}
+    param, said = refusal({**spec, "min_candidates": 8}, stop)
+    assert param == "strategy.stop"
+    assert "`min_candidates` (8) have to finish first" in said
+    assert "lower `min_candidates`" in said
+    assert SELECTOR.read({**spec, "min_candidates": 7, "stop": stop})
+
+
+@pytest.mark.parametrize("spec", [{"type": "sequential", "rounds": 4}, {"type": "hybrid", "widths": [1, 3]}])
+def test_nor_under_another_strategy(spec: dict[str, object]) -> None:
+    assert "have to finish first" in refusal({**spec, "min_candidates": 4}, RACE)[1]
+
+
+@pytest.mark.parametrize("stop", [{}, {"stop": "decided"}, {"stop": "none"}])
+def test_what_never_changes_the_answer_need_not_end_a_run(stop: dict[str, object]) -> None:
+    assert SELECTOR.read({**PARALLEL, "min_candidates": 8, **stop})
 
 
 def test_a_rule_inside_any_of_is_named_by_its_place() -> None:

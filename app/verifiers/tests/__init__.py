@@ -136,6 +136,11 @@ class CodeTests(Verifier):
         yield from ((f"public.{number}", case) for number, case in enumerate(self.public))
         yield from ((f"hidden.{number}", case) for number, case in enumerate(self.hidden))
 
+    @property
+    def passes(self) -> bool:
+        """Whether a test expects something."""
+        return any(case.expects for _, case in self._cases())
+
     async def check(self, tools: VerifierTools) -> None:
         """Make sure that there is a sandbox which gives as much, and that the reference, if any, passes the tests.
 
