@@ -13,26 +13,33 @@ if TYPE_CHECKING:
 Weight: TypeAlias = int | Fraction
 """The weight of a vote; exact, and a plain number wherever it can be."""
 
+Place: TypeAlias = tuple[int, int]
+"""A candidate's length and index; of two clusters with equal votes, that with the lowest place of a candidate wins."""
+
 
 class Tally(msgspec.Struct):
     """Votes by cluster.
 
-    Weights are exact fractions, so that a sum doesn't depend on the order of arrival. Ties go to the cluster whose
-    earliest candidate was asked for first (lowest index): a rule that no timing of the workers can sway. `leader` and
-    `runner_up` are the first two by that.
+    Weights are exact fractions, so that a sum doesn't depend on the order of arrival. Ties go to the cluster with the
+    shortest candidate, among equals to the one asked for first (lowest index), which alone decides where no lengths
+    are told: a rule that no timing of the workers can sway. `leader` and `runner_up` are the first two by that.
     """
 
     votes: dict[int, Weight] = {}
-    earliest: dict[int, int] = {}
+    places: dict[int, Place] = {}
     leader: int | None = None
     runner_up: int | None = None
 
-    def add(self, cluster: int, index: int, weight: Weight) -> None:
-        """Count the vote of candidate `index` for `cluster`; a weight of 0 is no vote. Takes constant time."""
+    def add(self, cluster: int, index: int, weight: Weight, length: int = 0) -> None:
+        """Count the vote of candidate `index` for `cluster`; a weight of 0 is no vote. Takes constant time.
+
+        `length` is at least 0; where ties don't go by it, 0 of all.
+        """
         if weight <= 0:
             return
         self.votes[cluster] = self.votes.get(cluster, 0) + weight
-        self.earliest[cluster] = min(index, self.earliest.get(cluster, index))
+        place = (length, index)
+        self.places[cluster] = min(place, self.places.get(cluster, place))
         if cluster == self.leader:
             return
         if self._before(cluster, self.leader):
@@ -63,23 +70,23 @@ class Tally(msgspec.Struct):
         """Whether the leader wins whatever the candidates numbered `waiting`, in ascending order, will say.
 
         Each may weigh up to `heaviest`; with None for it, a vote may weigh anything, and nothing is settled while any
-        is to come. The worst case for the leader is that all of them vote for one rival: the runner-up, or a new one.
-        That rival wins with more votes than the leader, or with as many if its earliest candidate comes before the
-        leader's. Takes constant time.
+        is to come. The worst case for the leader is that all of them vote for one rival: the runner-up, or a new one,
+        and that they are shorter than anything. That rival wins with more votes than the leader, or with as many if
+        it wins a tie. Takes constant time.
         """
         if self.leader is None:
             return False
         if not waiting or heaviest is None:
             return not waiting
-        outstanding, soonest = heaviest * len(waiting), waiting[0]
+        outstanding, soonest = heaviest * len(waiting), (0, waiting[0])
         threats = [(-outstanding, soonest)]
         if self.runner_up is not None:
-            threats.append((-(self.second + outstanding), min(self.earliest[self.runner_up], soonest)))
+            threats.append((-(self.second + outstanding), min(self.places[self.runner_up], soonest)))
         mine = self._rank(self.leader)
         return all(mine < threat for threat in threats)
 
-    def _rank(self, cluster: int) -> tuple[Weight, int]:
-        return -self.votes[cluster], self.earliest[cluster]
+    def _rank(self, cluster: int) -> tuple[Weight, Place]:
+        return -self.votes[cluster], self.places[cluster]
 
     def _before(self, cluster: int, other: int | None) -> bool:
         return other is None or self._rank(cluster) < self._rank(other)

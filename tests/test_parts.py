@@ -101,7 +101,7 @@ def test_parts_are_sorted_by_name_and_bases_without_a_name_are_none(found: tuple
 def test_a_bare_name_is_the_part_with_its_defaults() -> None:
     adapter: TypeAdapter[Aggregator] = TypeAdapter(named_union(AGGREGATORS))
     assert adapter.validate_python("majority") == Majority()
-    assert Majority().spec == {"type": "majority"}
+    assert Majority().spec == {"type": "majority", "ties": "asked"}
     assert Majority().name == "majority"
 
 

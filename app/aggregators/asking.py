@@ -31,7 +31,6 @@ class Asking(Voting):
     """Asks a model about the candidates that a vote would count; by itself, and wherever the model fails, it votes."""
 
     asks: ClassVar[bool] = True
-    votes: ClassVar[bool] = False
 
     model: str | None = Field(
         default=None, min_length=1, max_length=500, description="The model that is asked; by default the request's own."

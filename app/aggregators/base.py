@@ -77,6 +77,10 @@ class Aggregator(Part):
         """Return the weight of this candidate's vote, at least 0."""
         return 1
 
+    def length(self, candidate: Candidate) -> int:  # noqa: ARG002 - subclasses look at it
+        """Return how long the candidate is where ties go by length, else 0."""
+        return 0
+
     @abstractmethod
     def order(self, pool: Sequence[Candidate], tally: Tally) -> tuple[list[Candidate], bool]:
         """Return the pool, best first, and whether only the tie rule made the first one the winner."""
@@ -136,7 +140,7 @@ class Aggregator(Part):
     def cast(self, candidate: Candidate, tally: Tally) -> None:
         """Add one candidate's vote to `tally`."""
         if candidate.cluster is not None:
-            tally.add(candidate.cluster, candidate.index, self.weight(candidate))
+            tally.add(candidate.cluster, candidate.index, self.weight(candidate), self.length(candidate))
 
 
 def by_index(pool: Sequence[Candidate]) -> list[Candidate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -26,8 +26,6 @@ class BestOf(Voting):
     """
 
     type: Literal["best_of"] = "best_of"
-
-    votes: ClassVar[bool] = False
 
     @property
     def needs_score(self) -> bool:

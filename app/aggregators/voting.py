@@ -1,8 +1,10 @@
-"""What the aggregators that vote share: clusters of equal answers compete, and the largest weight wins."""
+"""What the aggregators that count votes share: clusters of equal answers compete, and the largest weight wins."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
 
 from app.aggregators.base import Aggregator, by_index
 
@@ -19,8 +21,6 @@ class Voting(Aggregator):
     A cluster is represented by its heaviest vote, among equals by the candidate asked for first. A tie between
     clusters goes to the one whose earliest candidate was asked for first, and is reported as `tied`.
     """
-
-    votes: ClassVar[bool] = True
 
     def order(self, pool: Sequence[Candidate], tally: Tally) -> tuple[list[Candidate], bool]:
         """Return representatives of the clusters by votes, then the other candidates by their cluster's votes."""
@@ -41,6 +41,26 @@ class Voting(Aggregator):
     def settled(self, pool: Sequence[Candidate], tally: Tally, waiting: Sequence[int]) -> bool:  # noqa: ARG002
         """Whether the leading cluster stays ahead even if every waiting candidate votes for one rival."""
         return tally.settled(waiting, self.heaviest)
+
+
+class ByVote(Voting):
+    """Goes by that vote alone, in which `ties` may go to the cluster with the shortest candidate, too.
+
+    Of several samples of one problem the short ones are right more often than the long (short-m@k, arXiv 2505.17813).
+    Among those as short it is the one asked for first.
+    """
+
+    votes: ClassVar[bool] = True
+
+    ties: Literal["asked", "shortest"] = Field(
+        default="asked",
+        description="Which of answers with equal votes wins: the one asked for first, or the one with the shortest "
+        "candidate (fewest completion tokens).",
+    )
+
+    def length(self, candidate: Candidate) -> int:
+        """Return its completion tokens where ties go by them."""
+        return candidate.usage.completion if self.ties == "shortest" else 0
 
 
 def _cluster(candidate: Candidate) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from msgspec.structs import replace
 from pydantic import Field
 
-from app.aggregators.voting import Voting
+from app.aggregators.voting import ByVote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.tally import Weight
 
 
-class Weighted(Voting):
+class Weighted(ByVote):
     """The answer with the largest sum of weights (weighted self-consistency; Li et al., arXiv 2206.02336).
 
     `by` says what a vote weighs: the verifiers' `score`; or, without any verifier, how sure the model was while it

@@ -3,10 +3,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from app.aggregators.weighted import Weighted
-from app.candidates import Candidate, Confidence, Verdict
+from app.candidates import Candidate, Confidence, Usage, Verdict
 from app.strategies.parallel import Parallel
 
 
@@ -44,6 +45,17 @@ def test_equal_weights_are_a_tie_whatever_order_they_are_summed_in() -> None:
     pool = [scored(i, 0, part) for i, part in enumerate(parts)]
     pool += [scored(3 + i, 1, part) for i, part in enumerate(reversed(parts))]
     assert Weighted().decide(pool).tied
+
+
+def test_equal_weights_may_go_to_the_shortest_candidate_also_where_each_has_one_vote() -> None:
+    lengths = (90, 80, 70)
+    scores = [scored(0, 0, 0.5), scored(1, 1, 0.25), scored(2, 1, 0.25)]
+    pool = [replace(one, usage=Usage(completion=length)) for one, length in zip(scores, lengths, strict=True)]
+    assert Weighted().decide(pool).winner.cluster == 0
+    assert Weighted(ties="shortest").decide(pool).winner.cluster == 1
+    unscored = [replace(one, verdict=None) for one in pool[:2]]
+    assert Weighted().decide(unscored).winner.cluster == 0
+    assert Weighted(ties="shortest").decide(unscored).winner.cluster == 1
 
 
 @pytest.mark.parametrize("unscored", [-0.1, 1.1])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from app.aggregators import AGGREGATORS
 from app.aggregators.majority import Majority
 from app.aggregators.weighted import Weighted
 from app.board import Board
-from app.candidates import Ask, Candidate, Confidence, Failure, Verdict
+from app.candidates import Ask, Candidate, Confidence, Failure, Usage, Verdict
 from app.job import Job
 from app.parts import type_name
 from app.stopping.decided import Decided
@@ -19,7 +20,7 @@ from app.strategies.parallel import Parallel
 from app.verifiers.exact import ExactVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from app.aggregators.base import Aggregator
 
@@ -32,6 +33,7 @@ CANDIDATES = st.builds(
     rejection=st.sampled_from([None, None, None, "failed verification"]),
     verdict=st.none() | st.builds(Verdict, status=st.just("pass"), score=st.none() | SCORES),
     failure=st.sampled_from([None, None, None, Failure(message="gone")]),
+    usage=st.builds(Usage, completion=st.integers(0, 4)),
 )
 
 
@@ -65,10 +67,17 @@ def drawn_until_stopped(board: Board, arriving: Iterable[Candidate]) -> Board:
     return board
 
 
-@pytest.mark.parametrize("kind", AGGREGATORS, ids=type_name)
+BY_SHORTEST = [partial(Majority, ties="shortest"), partial(Weighted, ties="shortest")]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [*AGGREGATORS, *BY_SHORTEST],
+    ids=[*map(type_name, AGGREGATORS), "majority by shortest", "weighted by shortest"],
+)
 @given(candidates=st.lists(CANDIDATES, min_size=1, max_size=9), data=st.data())
 def test_stopping_when_decided_never_changes_the_answer(
-    kind: type[Aggregator], candidates: list[Candidate], data: st.DataObject
+    kind: Callable[[], Aggregator], candidates: list[Candidate], data: st.DataObject
 ) -> None:
     arriving = data.draw(st.permutations([replace(one, index=i) for i, one in enumerate(candidates)]))
     full = board_of(kind(), len(arriving))
@@ -77,15 +86,17 @@ def test_stopping_when_decided_never_changes_the_answer(
     assert answer_of(drawn_until_stopped(board_of(kind(), len(arriving)), arriving)) == answer_of(full)
 
 
+@pytest.mark.parametrize("ties", ["asked", "shortest"])
 @given(candidates=st.lists(CANDIDATES, min_size=1, max_size=9), unscored=st.floats(0, 1), data=st.data())
 def test_nor_does_it_where_candidates_without_a_score_have_a_weight(
-    candidates: list[Candidate], unscored: float, data: st.DataObject
+    ties: Literal["asked", "shortest"], candidates: list[Candidate], unscored: float, data: st.DataObject
 ) -> None:
     arriving = data.draw(st.permutations([replace(one, index=i) for i, one in enumerate(candidates)]))
-    full = board_of(Weighted(unscored=unscored), len(arriving))
+    aggregator = Weighted(unscored=unscored, ties=ties)
+    full = board_of(aggregator, len(arriving))
     for candidate in arriving:
         full.add(candidate)
-    early = drawn_until_stopped(board_of(Weighted(unscored=unscored), len(arriving)), arriving)
+    early = drawn_until_stopped(board_of(aggregator, len(arriving)), arriving)
     assert answer_of(early) == answer_of(full)
 
 
@@ -95,14 +106,20 @@ def test_a_vote_ends_as_soon_as_the_rest_cannot_win() -> None:
     assert len(board.back) == 4
 
 
-@given(clusters=st.lists(st.integers(0, 2), min_size=2, max_size=9), data=st.data())
-def test_a_vote_goes_on_only_while_what_is_outstanding_can_change_it(clusters: list[int], data: st.DataObject) -> None:
-    votes = [Candidate(index=i, finish_reason="stop", cluster=cluster) for i, cluster in enumerate(clusters)]
+@pytest.mark.parametrize("aggregator", [Majority(), Majority(ties="shortest")], ids=["asked", "shortest"])
+@given(clusters=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4)), min_size=2, max_size=9), data=st.data())
+def test_a_vote_goes_on_only_while_what_is_outstanding_can_change_it(
+    aggregator: Majority, clusters: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    votes = [
+        Candidate(index=i, finish_reason="stop", cluster=cluster, usage=Usage(completion=length))
+        for i, (cluster, length) in enumerate(clusters)
+    ]
     arriving = data.draw(st.permutations(votes))
-    ended = len(drawn_until_stopped(board_of(Majority(), len(arriving)), arriving).back)
+    ended = len(drawn_until_stopped(board_of(aggregator, len(arriving)), arriving).back)
     before, waiting = arriving[: ended - 1], arriving[ended - 1 :]
     outcomes = {
-        Majority().decide([*before, *(replace(one, cluster=rival) for one in waiting)]).winner.cluster
+        aggregator.decide([*before, *(replace(one, cluster=rival, usage=Usage()) for one in waiting)]).winner.cluster
         for rival in range(4)
     }
     assert len(outcomes) > 1
