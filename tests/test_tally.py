@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import permutations, product
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,6 +100,17 @@ def test_a_leader_that_is_not_settled_can_still_lose(election: tuple[list[Vote],
         worst = tally_of([*votes, *((rival, index, Fraction(1), 0) for index in waiting)])
         outcomes.add(worst.ranked()[0])
     assert outcomes - {leader}
+
+
+@pytest.mark.parametrize("lengths", list(product((0, 1), repeat=4)))
+def test_in_every_election_of_four_who_was_settled_wins(lengths: tuple[int, ...]) -> None:
+    for clusters, order in product(product(range(3), repeat=4), permutations(range(4))):
+        tally, settled = Tally(), set[int | None]()
+        for back, index in enumerate(order, 1):
+            tally.add(clusters[index], index, 1, lengths[index])
+            if tally.settled(sorted(order[back:]), 1):
+                settled.add(tally.leader)
+        assert settled == {tally.leader}
 
 
 def test_nothing_is_settled_before_the_first_vote() -> None:
