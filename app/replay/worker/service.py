@@ -11,6 +11,9 @@ from fastapi import FastAPI
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from app.api.body import read_body
+from app.api.disconnect import while_connected
+from app.errors import InvalidRequestError, ModelNotFoundError, QuorumError
 from app.replay.worker.answer import Answer
 from app.replay.worker.asked import Asked
 from app.replay.worker.generation import Generation
@@ -87,23 +90,28 @@ class ReplayWorker:
 
     async def complete(self, request: Request) -> Response:
         """Answer with the next sample of the problem that the last user message states or names by its id."""
-        body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_BODY_BYTES:
-                return _refusal(413, f"the request is longer than {MAX_BODY_BYTES} bytes")
+        try:
+            answer = self._answer(await read_body(request, MAX_BODY_BYTES))
+            if answer.asked.stream:
+                return StreamingResponse(self._stream(answer), media_type="text/event-stream")
+            return await while_connected(request.receive, self._whole(answer))
+        except QuorumError as error:
+            return _refusal(error.status, error.message)
+
+    def _answer(self, body: bytes) -> Answer:
+        """Deal a sample to the request. Raises `InvalidRequestError` and `ModelNotFoundError`."""
         try:
             asked = msgspec.json.decode(body, type=Asked)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return _refusal(400, str(error))
+            raise InvalidRequestError(str(error)) from error
         if asked.model != self.model:
-            return _refusal(404, f"The model `{asked.model}` does not exist.")
+            raise ModelNotFoundError(f"The model `{asked.model}` does not exist.")
         sample = self._dealer.deal(asked.question)
         if sample is None:
-            return _refusal(400, "the last user message is neither the text nor the id of a recorded problem")
-        answer = Answer(asked, Script(sample=sample, limit=asked.limit))
-        if asked.stream:
-            return StreamingResponse(self._stream(answer), media_type="text/event-stream")
+            raise InvalidRequestError("the last user message is neither the text nor the id of a recorded problem")
+        return Answer(asked, Script(sample=sample, limit=asked.limit))
+
+    async def _whole(self, answer: Answer) -> Response:
         with self._generating(answer) as pieces:
             async for _ in pieces:
                 pass

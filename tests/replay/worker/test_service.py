@@ -7,6 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 
 from app.settings.settings import Settings
@@ -91,6 +92,15 @@ def test_a_client_that_goes_ends_the_completion(served: Served) -> None:
     wait_until_idle(served)
     assert served.worker.cancelled == 1
     assert served.worker.generated < 10**9
+
+
+def test_a_client_that_goes_before_a_whole_answer_ends_the_completion(served: Served) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Slow?"}]}
+    with pytest.raises(httpx2.ReadTimeout):  # at which the client closes its connection
+        served.client.post("/v1/chat/completions", json=body, timeout=0.5)
+    wait_until_idle(served)
+    assert served.worker.cancelled == 1
+    assert 0 < served.worker.generated < 10**9
 
 
 def test_a_gateway_votes_over_recorded_samples_and_stops_what_is_under_way(served: Served) -> None:
