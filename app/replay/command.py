@@ -129,7 +129,9 @@ async def _replay(
 
 def _extent(decks: Sequence[Deck], plan: Plan) -> str:
     """Return how much was replayed, and what was left undecided."""
-    problems = "1 problem" if len(decks) == 1 else f"{len(decks)} problems"
+    different = len({deck.problem for deck in decks})
+    several = f" ({different} different ones)" if different < len(decks) else ""
+    problems = "1 problem" if len(decks) == 1 else f"{len(decks)} problems{several}"
     orders = "1 random order" if plan.orders == 1 else f"{plan.orders} random orders"
     said = f"{problems}, {orders} each, seed {plan.seed}."
     undecided = sum(deck.undecided for deck in decks)

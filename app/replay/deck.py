@@ -31,13 +31,15 @@ _AUTO = Auto()
 
 
 class Deck(msgspec.Struct, frozen=True, kw_only=True):
-    """The samples of one problem.
+    """The samples of one problem by one model.
 
-    The candidates' indices are those of the recording; a run gives them others. `right` are the clusters whose
-    answers are right. `undecided` is how many pairs of answers were taken for different without being compared.
+    `problem` is its text, the same in the decks of several models, however it is spaced. The candidates' indices are
+    those of the recording; a run gives them others. `right` are the clusters whose answers are right. `undecided` is
+    how many pairs of answers were taken for different without being compared.
     """
 
     place: str
+    problem: str
     candidates: tuple[Candidate, ...]
     right: frozenset[int]
     undecided: int
@@ -79,6 +81,7 @@ async def _deck(recorded: Recorded, equivalence: Equivalence) -> Deck:
     same = [await _same(equivalence, known, answer) for answer in first.values()]
     return Deck(
         place=recorded.place,
+        problem=" ".join(problem.problem.split()),
         candidates=tuple(candidates),
         right=frozenset(cluster for cluster, right in zip(first, same, strict=True) if right),
         undecided=clusters.undecided + same.count(None),

@@ -37,6 +37,7 @@ def _row(score: Score, baseline: str, problems: int, plan: Plan) -> dict[str, Ce
         **_estimate("difference", score.difference),
         "baseline": baseline,
         "problems": problems,
+        "different_problems": score.accuracy.clusters,
         "orders": plan.orders,
         "seed": plan.seed,
         "strategy": msgspec.json.encode(score.policy.strategy.spec).decode(),

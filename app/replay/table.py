@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 HEADINGS = ("accuracy %", "tokens", "/ base", "time", "early %", "difference")
 
 LEGEND = (
-    "accuracy, difference: with half of the 95% interval, clustered by problem; difference: in points, from the "
-    "baseline ({baseline}), problem by problem; tokens: generated, a run; / base: tokens over the baseline's; time: "
-    "the critical path over the mean length of a sample; early: runs that a stop rule ended before all were drawn."
+    "accuracy, difference: with half of the 95% interval (Student's t, clustered by problem, whose recordings in "
+    "several files are one cluster); difference: in points, from the baseline ({baseline}), recording by recording; "
+    "tokens: generated, a run; / base: tokens over the baseline's; time: the critical path over the mean length of a "
+    "sample; early: runs that a stop rule ended before all were drawn."
 )
 
 

@@ -67,11 +67,12 @@ answer that all its samples would have taken beyond those that were counted, *es
 class Compared:
     """A policy simulated, problem by problem, and over HTTP, where `right` are the shares of right answers.
 
-    `lengths` are the mean lengths of a problem's samples, in tokens.
+    `lengths` are the mean lengths of a problem's samples, in tokens, `problems` the texts by which intervals are clustered.
     """
 
     policy: Policy
     lengths: Sequence[float]
+    problems: Sequence[str]
     simulated: Sequence[Means]
     answers: Sequence[Answered]
     right: Sequence[float]
@@ -81,7 +82,8 @@ class Compared:
     @property
     def difference(self) -> Estimate:
         """The accuracy over HTTP less the simulated one."""
-        return clustered([right - means.accuracy for right, means in zip(self.right, self.simulated, strict=True)])
+        more = [right - means.accuracy for right, means in zip(self.right, self.simulated, strict=True)]
+        return clustered(more, self.problems)
 
     @property
     def too_many(self) -> str:
@@ -167,6 +169,7 @@ def measure_replayed(say: Callable[[str], None], *, problems: int = 30, rounds: 
                 Compared(
                     policy=policy,
                     lengths=[deck.mean_tokens for deck in decks],
+                    problems=[deck.problem for deck in decks],
                     simulated=[means[number] for means in played],
                     answers=answers,
                     right=_right(answers, decks),

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 QUESTION = "How many apples are there?"
 
 
-def line(*samples: tuple[object, int], answer: object = "1", name: str = "p") -> dict[str, object]:
+def line(
+    *samples: tuple[object, int], answer: object = "1", name: str = "p", question: str = QUESTION
+) -> dict[str, object]:
     """Return a problem whose samples have these answers and lengths."""
     drawn = [{"answer": given, "completion_tokens": tokens} for given, tokens in samples]
-    return {"id": name, "problem": QUESTION, "answer": answer, "samples": drawn}
+    return {"id": name, "problem": question, "answer": answer, "samples": drawn}
 
 
 def write(file: Path, *lines: object) -> Path:
@@ -30,7 +32,7 @@ def write(file: Path, *lines: object) -> Path:
     return file
 
 
-def deck(*samples: tuple[str | None, int], right: str = "A") -> Deck:
+def deck(*samples: tuple[str | None, int], right: str = "A", problem: str = QUESTION) -> Deck:
     """Return a deck of samples with these answers, None for none, and lengths."""
     numbers = {given: number for number, given in enumerate(dict.fromkeys(given for given, _ in samples if given))}
     candidates = [
@@ -44,7 +46,7 @@ def deck(*samples: tuple[str | None, int], right: str = "A") -> Deck:
         for index, (given, tokens) in enumerate(samples)
     ]
     clusters = {numbers[right]} if right in numbers else set[int]()
-    return Deck(place="test:1", candidates=tuple(candidates), right=frozenset(clusters), undecided=0)
+    return Deck(place="test:1", problem=problem, candidates=tuple(candidates), right=frozenset(clusters), undecided=0)
 
 
 def spec(strategy: Strategy) -> str:

@@ -31,8 +31,8 @@ def recording(folder: Path) -> str:
     return str(
         write(
             folder / "r.jsonl",
-            line(("1", 10), ("2", 20), ("1", 30), name="a"),
-            line(("1", 10), ("1", 20), ("1", 30), name="b"),
+            line(("1", 10), ("2", 20), ("1", 30), name="a", question="How many pears?"),
+            line(("1", 10), ("1", 20), ("1", 30), name="b", question="How many plums?"),
         )
     )
 
@@ -76,6 +76,20 @@ def test_only_problems_whose_id_matches_are_replayed(tmp_path: Path, capsys: pyt
     told = capsys.readouterr().out
     assert "100.0 ± ?" in told
     assert "1 problem, 20 random orders each" in told
+
+
+def test_a_problem_in_two_files_counts_twice_in_the_mean_and_once_in_the_interval(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "out.csv"
+    words = ["replay", recording(tmp_path), recording(tmp_path), *THREE, "--strategies", "parallel-1", "--csv"]
+    assert main([*words, str(sheet)]) == 0
+    assert "4 problems (2 different ones), 20 random orders each" in capsys.readouterr().out
+    [row] = csv.DictReader(sheet.read_text(encoding="utf-8").splitlines())
+    assert (row["problems"], row["different_problems"]) == ("4", "2")
+    # Two rows of one problem come to x and y (by other orders), both of the other to 1: the clusters' residuals are
+    # alike but for their sign, so the error is sqrt(2/1 * 2 r^2) / 4 = r / 2, with r = 2 (1 - mean).
+    assert float(row["accuracy_error"]) == pytest.approx(1 - float(row["accuracy"]))
 
 
 def refused(capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> str:
