@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.aggregators.base import Aggregator
+from app.answers.auto import Auto
 from app.budget import Budget
 from app.estimate import rehearse
 from app.replay.errors import PolicyError
@@ -48,15 +49,27 @@ def _unplayable(strategy: Strategy) -> str | None:
     aggregator = strategy.aggregator
     asks_a_model = type(aggregator).choose is not Aggregator.choose
     by_similarity = isinstance(strategy, Reject) and any(isinstance(one, SimilarityAbove) for one in strategy.reject_if)
+    drawn_otherwise = _drawn_otherwise(strategy)
     reasons = {
         "its later samples see the earlier ones, and recorded samples saw nothing": _shows(strategy),
         "it rejects by the similarity of texts, which is not simulated": by_similarity,
         "verifiers are not simulated; leave them out": bool(strategy.verifiers),
         "budgets are not simulated; leave `budget` out": strategy.budget != Budget(),
+        "answers are found and compared by `auto` here; leave `answer` out": strategy.answer != Auto(),
+        f"its samples were drawn before, whatever it says of how to draw; leave {drawn_otherwise} out": bool(
+            drawn_otherwise
+        ),
         f"its aggregator {aggregator.name!r} asks a model": asks_a_model,
         f"its aggregator {aggregator.name!r} goes by log-probabilities": aggregator.top_logprobs > 0,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _drawn_otherwise(strategy: Strategy) -> str:
+    """Return the fields of the spec that would make other samples; `max_tokens` only cuts them, as a replay does."""
+    sampling = strategy.sampling.model_dump(exclude_none=True, exclude={"max_tokens"})
+    padding = ["`context.pad_tokens`"] if strategy.context.pad_tokens else []
+    return ", ".join([*(f"`sampling.{name}`" for name in sampling), *padding])
 
 
 def _shows(strategy: Strategy) -> bool:

@@ -85,11 +85,25 @@ def test_the_frontier_and_the_presets_of_every_server_can_be_played() -> None:
             ['x={"type": "reject", "max_attempts": 2, "explore": false, "reject_if": [{"similarity_above": 0.9}]}'],
             "similarity of texts",
         ),
+        (
+            ['x={"type": "parallel", "n": 2, "answer": "number"}'],
+            "found and compared by `auto` here; leave `answer` out",
+        ),
+        (['x={"type": "parallel", "n": 2, "context": {"pad_tokens": 9}}'], "leave `context.pad_tokens` out"),
+        (
+            ['x={"type": "parallel", "n": 2, "sampling": {"temperature": [0.5, 1.0], "top_k": 5, "max_tokens": 9}}'],
+            "leave `sampling.temperature`, `sampling.top_k` out",
+        ),
     ],
 )
 def test_what_cannot_be_played_is_told_with_its_label(words: list[str], told: str) -> None:
     with pytest.raises(PolicyError, match=told):
         named(*words)
+
+
+def test_what_says_nothing_of_how_to_draw_can_be_played() -> None:
+    more = {"answer": "auto", "sampling": {"max_tokens": 9}, "context": {"history": "answers"}, "include": ["texts"]}
+    assert list(named("x=" + json.dumps({**SPEC, **more}))) == ["x"]
 
 
 @pytest.mark.parametrize(
