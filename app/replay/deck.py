@@ -7,27 +7,24 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.answers.auto import Auto
 from app.answers.clusters import Clusters
 from app.answers.equivalence import Equivalence, UndecidedError
-from app.candidates import Candidate, Question, Reply, Usage
+from app.candidates import Candidate, Usage
 from app.offload import Offload
+from app.replay.answers import answer_of, question_of, right_answer
 from app.side_by_side import side_by_side
-from app.workers.thinking import split_thinking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.candidates import Answer
-    from app.replay.recording import Recorded, Sample
+    from app.replay.recording import Recorded
 
 PATIENCE_S = 3_600.0
 """Seconds that the comparisons of one problem may take altogether: nobody waits for an answer here."""
 
 COMPARISON_S = 30.0
 """Seconds that one comparison may take: enough even on a busy machine, so that its load changes no result."""
-
-_AUTO = Auto()
 
 
 class Deck(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +48,10 @@ class Deck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def make_decks(recordings: Sequence[Recorded], *, processes: int) -> list[Deck]:
-    """Return the deck of each recording; what takes algebra is compared in so many processes."""
+    """Return the deck of each recording; what takes algebra is compared in so many processes.
+
+    Raises `RecordingError` where the answer that is right can't be read.
+    """
     async with Offload(max_workers=processes, max_waiting=len(recordings)) as offload:
         equivalence = Equivalence(offload, timeout_s=COMPARISON_S)
         return await side_by_side([partial(_deck, recorded, equivalence) for recorded in recordings])
@@ -59,12 +59,13 @@ async def make_decks(recordings: Sequence[Recorded], *, processes: int) -> list[
 
 async def _deck(recorded: Recorded, equivalence: Equivalence) -> Deck:
     problem = recorded.problem
-    question = Question(messages=[{"role": "user", "content": problem.problem}])
+    question = question_of(problem)
+    known = right_answer(recorded, question)
     clusters = Clusters(equivalence, allowance_s=PATIENCE_S)
     first: dict[int, Answer] = {}
     candidates: list[Candidate] = []
     for index, sample in enumerate(problem.samples):
-        answer = await _answer(sample, question)
+        answer = await answer_of(sample, question)
         cluster = None if answer is None else await clusters.assign(answer)
         if answer is not None and cluster is not None:
             first.setdefault(cluster, answer)
@@ -77,7 +78,6 @@ async def _deck(recorded: Recorded, equivalence: Equivalence) -> Deck:
                 cluster=cluster,
             )
         )
-    known = _boxed(str(problem.answer), question)
     same = [await _same(equivalence, known, answer) for answer in first.values()]
     return Deck(
         place=recorded.place,
@@ -88,23 +88,8 @@ async def _deck(recorded: Recorded, equivalence: Equivalence) -> Deck:
     )
 
 
-async def _answer(sample: Sample, question: Question) -> Answer | None:
-    """Return the sample's answer: the recorded one, or what its text gives where the recording leaves that open."""
-    if isinstance(sample.answer, msgspec.UnsetType):
-        thinking, text = split_thinking(sample.text or "")
-        return await _AUTO.find(Reply(text=text, thinking=thinking), question)
-    return _boxed(sample.given, question) if sample.given else None
-
-
-def _boxed(text: str, question: Question) -> Answer | None:
-    r"""Return the answer of a sample that ends in `\boxed{text}`."""
-    return _AUTO.extract(Reply(text=rf"\boxed{{{text}}}"), question)
-
-
-async def _same(equivalence: Equivalence, known: Answer | None, answer: Answer) -> bool | None:
+async def _same(equivalence: Equivalence, known: Answer, answer: Answer) -> bool | None:
     """Return whether the answer is the known one; None where that can't be told."""
-    if known is None:
-        return False
     try:
         return await equivalence.equivalent(known, answer)
     except UndecidedError:

@@ -31,6 +31,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One recorded completion.
 
     `answer` is None where none was found in it, and unset where the recording leaves it to be found in the `text`.
+    Where both are set, the answer counts (`app.replay.answers`).
     """
 
     completion_tokens: Tokens

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.replay.deck import Deck, make_decks
+from app.replay.errors import RecordingError
 from app.replay.recording import read_recordings
 from tests.replay.recorded import QUESTION, line, write
 
@@ -57,3 +58,20 @@ def test_an_answer_that_is_not_recorded_is_found_in_the_text(tmp_path: Path) -> 
     assert [candidate.cluster for candidate in made.candidates] == [0, 0, None]
     assert {candidate.finish_reason for candidate in made.candidates} == {"length"}
     assert made.right == {0}
+
+
+def test_a_recorded_answer_goes_before_the_text_also_where_it_is_none(tmp_path: Path) -> None:
+    text = "So it is \\boxed{4}."
+    samples = [{"text": text, "completion_tokens": 9, **more} for more in ({}, {"answer": None}, {"answer": 5})]
+    made = deck_of(tmp_path, {"id": 1, "problem": QUESTION, "answer": 5, "samples": samples})
+    assert [candidate.answer and candidate.answer.key for candidate in made.candidates] == ["4", None, "5"]
+    assert made.right == {1}
+
+
+@pytest.mark.parametrize("answer", ["}", "a{", "4}", "$$", "..."])
+def test_a_right_answer_that_cannot_be_read_is_told_with_its_place(tmp_path: Path, answer: str) -> None:
+    file = write(tmp_path / "r.jsonl", line(("1", 5)), line(("1", 5), answer=answer))
+    with pytest.raises(RecordingError, match=r"r\.jsonl:2: the `answer` that is right, '.+', can't be read") as caught:
+        decks_of(file)
+    assert repr(answer) in str(caught.value)
+    assert "\n" not in str(caught.value)

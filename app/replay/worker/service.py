@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from fastapi import FastAPI
+from msgspec.structs import replace
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -17,7 +18,6 @@ from app.errors import InvalidRequestError, ModelNotFoundError, QuorumError
 from app.replay.worker.answer import Answer
 from app.replay.worker.asked import Asked
 from app.replay.worker.generation import Generation
-from app.replay.worker.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
@@ -106,10 +106,10 @@ class ReplayWorker:
             raise InvalidRequestError(str(error)) from error
         if asked.model != self.model:
             raise ModelNotFoundError(f"The model `{asked.model}` does not exist.")
-        sample = self._dealer.deal(asked.question)
-        if sample is None:
+        script = self._dealer.deal(asked.question)
+        if script is None:
             raise InvalidRequestError("the last user message is neither the text nor the id of a recorded problem")
-        return Answer(asked, Script(sample=sample, limit=asked.limit))
+        return Answer(asked, replace(script, limit=asked.limit))
 
     async def _whole(self, answer: Answer) -> Response:
         with self._generating(answer) as pieces:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 
 MODEL = "recorded"
 
+_SAYS, _CUT = "It is \\boxed{4}.", "Let us see: 3 and 1 are"
+TEXTS: dict[str, Any] = {
+    "id": "p4",
+    "problem": "What is 2 + 2?",
+    "answer": "4",
+    "samples": [
+        {"text": _SAYS, "completion_tokens": 10},
+        {"text": _SAYS, "answer": None, "completion_tokens": 11},
+        {"text": _SAYS, "answer": "5", "completion_tokens": 12},
+        {"text": _SAYS, "answer": 4, "completion_tokens": 13},
+        {"text": "", "answer": "4", "completion_tokens": 14},
+        {"text": _CUT, "answer": "ERR", "completion_tokens": 15},
+        {"text": "", "completion_tokens": 16},
+    ],
+}
+"""A problem whose samples have a text, an answer, or both, alike or not."""
+
 
 class Served:
     """A replay worker and where it listens."""
@@ -37,7 +54,7 @@ class Served:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    """A worker that speaks 100,000 tokens a second, and knows three problems."""
+    """A worker that speaks 100,000 tokens a second, and knows four problems."""
     text = {"text": "<think>\nsix sevens\n</think>\n\nIt is \\boxed{42}.", "completion_tokens": 9}
     recordings = read_recordings(
         [
@@ -45,6 +62,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
                 tmp_path / "r.jsonl",
                 {"id": "p1", "problem": "What is 6 x 7?", "answer": "42", "samples": [text]},
                 line(("1", 50), ("2", 60), (None, 70), name="p2"),
+                TEXTS,
                 {"id": "p3", "problem": "Slow?", "answer": "1", "samples": [{"answer": 1, "completion_tokens": 10**9}]},
             )
         ]

@@ -21,8 +21,8 @@ def recordings(tmp_path: Path) -> list[Recorded]:
 
 
 def dealt(dealer: Dealer, times: int) -> list[int]:
-    samples = [dealer.deal(QUESTION) for _ in range(times)]
-    return [sample.completion_tokens for sample in samples if sample]
+    scripts = [dealer.deal(QUESTION) for _ in range(times)]
+    return [script.tokens for script in scripts if script]
 
 
 def test_no_sample_comes_twice_before_all_have_come(recordings: list[Recorded]) -> None:
@@ -42,5 +42,5 @@ def test_the_order_is_the_seeds_and_no_other_problem_changes_it(recordings: list
 def test_a_problem_is_found_by_its_text_and_by_its_id(recordings: list[Recorded]) -> None:
     dealer = Dealer(recordings, seed=1)
     found = [dealer.deal(question) for question in ("Another?", " Another?\n", "other")]
-    assert [sample and sample.given for sample in found] == ["x", "x", "x"]
+    assert [script and script.sample.given for script in found] == ["x", "x", "x"]
     assert dealer.deal("What else?") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
+from msgspec import convert
 
+from app.replay.deck import make_decks
+from app.replay.recording import Problem, Recorded
 from app.settings.settings import Settings
 from tests.replay.recorded import QUESTION
-from tests.replay.worker.conftest import MODEL
+from tests.replay.worker.conftest import MODEL, TEXTS
 from tests.stage import gateway
 
 if TYPE_CHECKING:
@@ -76,6 +80,18 @@ def test_what_it_cannot_answer_is_refused_with_the_reason(
     answer = served.ask("p1", **fields)
     assert answer.status_code == status
     assert told in answer.json()["error"]["message"]
+
+
+def test_a_gateway_finds_the_answers_that_a_replay_counts(served: Served) -> None:
+    settings = Settings.model_validate({"workers": [served.url]})
+    body: dict[str, object] = {"model": MODEL, "messages": [{"role": "user", "content": TEXTS["problem"]}]}
+    body["strategy"] = {"type": "parallel", "n": len(TEXTS["samples"]), "stop": "none"}
+    with gateway(settings) as url:
+        answer = served.client.post(f"{url}/v1/chat/completions", json=body).json()
+    found = {one["completion_tokens"]: one["answer"] for one in answer["quorum"]["candidates"]}
+    deck, *_ = asyncio.run(make_decks([Recorded(problem=convert(TEXTS, Problem), place="here:1")], processes=1))
+    counted = {one.usage.completion: one.answer and one.answer.text for one in deck.candidates}
+    assert found == counted == {10: "4", 11: None, 12: "5", 13: "4", 14: "4", 15: None, 16: None}
 
 
 def test_a_body_that_is_no_json_or_too_long_is_refused(served: Served) -> None:
