@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 USAGE_ERROR = 2
 MAX_PORT = 65_535
 MAX_RATE = 1e9
+MAX_ORDERS = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -119,9 +120,11 @@ def add_replay_options(command: argparse.ArgumentParser) -> None:
         help="short forms, presets or specs, each perhaps as LABEL=...; @FILE with several; or `frontier`",
     )
     command.add_argument("--problems", metavar="REGEX", help="only those with a match in their id (default all)")
-    command.add_argument("--orders", type=positive, default=100, metavar="N", help="random orders (default 100)")
+    command.add_argument("--orders", type=orders, default=100, metavar="N", help="random orders (default 100)")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of the random orders (default 0)")
-    command.add_argument("--processes", type=positive, metavar="N", help="processes that compute (default all CPUs)")
+    command.add_argument(
+        "--processes", type=positive, metavar="N", help="processes that compute (default and at most all CPUs)"
+    )
     command.add_argument("--baseline", metavar="LABEL", help="what others are compared with (default the first)")
     command.add_argument("--csv", type=Path, metavar="FILE", help="write the results there")
     command.add_argument("--plot", type=Path, metavar="FILE", help="draw them there, as .png or .svg")
@@ -151,6 +154,13 @@ def rate(text: str) -> float:
     if not 0 < number <= MAX_RATE:
         raise ValueError
     return number
+
+
+def orders(text: str) -> int:
+    """Return the number of random orders; raises ArgumentTypeError where it is none, or more than make sense."""
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_ORDERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_ORDERS:,}")
+    return int(text)
 
 
 def positive(text: str) -> int:

@@ -41,7 +41,10 @@ PLAIN_WIDTH = 110
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line asks for; `processes`, `baseline` and `problems` are None where it leaves them open."""
+    """What the command line asks for; `processes`, `baseline` and `problems` are None where it leaves them open.
+
+    More `processes` than there are CPUs or recorded problems are not started: they would only take memory.
+    """
 
     files: Sequence[Path]
     strategies: Sequence[str]
@@ -66,8 +69,9 @@ def run_replay(request: Request) -> int:
         check_plot(request.plot)
     policies = read_policies(request.strategies, load_settings(request.config, {}).presets)
     baseline = _number(policies, request.baseline)
-    plan = Plan(orders=request.orders, seed=request.seed, processes=request.processes or usable_cpus())
     recordings = _named(read_recordings(request.files), request.problems)
+    processes = min(request.processes or usable_cpus(), usable_cpus(), len(recordings))
+    plan = Plan(orders=request.orders, seed=request.seed, processes=processes)
     check_samples(policies, recordings)
     decks, played = asyncio.run(_replay(recordings, policies, plan))
     scores = score(policies, decks, played, baseline)

@@ -13,7 +13,7 @@ from app.replay.simulation import Simulation
 from app.side_by_side import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from app.replay.deck import Deck
     from app.replay.policy import Policy
@@ -63,22 +63,38 @@ async def play_all(
 
 def play(deck: Deck, number: int, policies: Sequence[Policy], plan: Plan) -> tuple[Means, ...]:
     """Return what each policy comes to on the deck, the one of that `number`."""
-    drawn = orders(len(deck.candidates), number, plan)
-    return tuple(_means(deck, Simulation(policy.strategy), drawn) for policy in policies)
+    played = [(Simulation(policy.strategy), _Sums()) for policy in policies]
+    for order in orders(len(deck.candidates), number, plan):
+        for simulation, sums in played:
+            sums.add(simulation.run(deck, order), deck)
+    return tuple(sums.means(plan.orders) for _, sums in played)
 
 
-def orders(size: int, number: int, plan: Plan) -> list[list[int]]:
-    """Return the orders in which the samples of deck `number` are drawn."""
+def orders(size: int, number: int, plan: Plan) -> Iterator[list[int]]:
+    """Yield the orders in which the samples of deck `number` are drawn."""
     random = Random(f"{plan.seed}/{number}")  # noqa: S311 - nothing secret
-    return [random.sample(range(size), size) for _ in range(plan.orders)]
+    for _ in range(plan.orders):
+        yield random.sample(range(size), size)
 
 
-def _means(deck: Deck, simulation: Simulation, drawn: Sequence[Sequence[int]]) -> Means:
-    trials: list[Trial] = [simulation.run(deck, order) for order in drawn]
-    runs = len(trials)
-    return Means(
-        accuracy=sum(trial.cluster in deck.right for trial in trials) / runs,
-        tokens=sum(trial.tokens for trial in trials) / runs,
-        time=sum(trial.time for trial in trials) / runs,
-        stopped=sum(trial.stopped_by is not None for trial in trials) / runs,
-    )
+class _Sums:
+    """What the runs of one policy on one deck come to altogether."""
+
+    def __init__(self) -> None:
+        self._right = self._tokens = self._time = self._stopped = 0
+
+    def add(self, trial: Trial, deck: Deck) -> None:
+        """Count a run."""
+        self._right += trial.cluster in deck.right
+        self._tokens += trial.tokens
+        self._time += trial.time
+        self._stopped += trial.stopped_by is not None
+
+    def means(self, runs: int) -> Means:
+        """Return the means of so many runs."""
+        return Means(
+            accuracy=self._right / runs,
+            tokens=self._tokens / runs,
+            time=self._time / runs,
+            stopped=self._stopped / runs,
+        )

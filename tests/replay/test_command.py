@@ -17,6 +17,7 @@ from app.cli import main
 from app.replay import plot
 from app.stopping.none import NeverStop
 from app.strategies.parallel import Parallel
+from app.workers.cpus import usable_cpus
 from tests.replay.recorded import line, spec, write
 from tests.test_cli import descendants, os_wait_until_gone
 
@@ -76,6 +77,12 @@ def test_only_problems_whose_id_matches_are_replayed(tmp_path: Path, capsys: pyt
     told = capsys.readouterr().out
     assert "100.0 ± ?" in told
     assert "1 problem, 20 random orders each" in told
+
+
+def test_no_more_processes_are_made_than_there_is_work_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [recording(tmp_path), "--orders", "2", "--strategies", "single"]
+    assert main(["replay", *words, "--processes", "100000000"]) == 0
+    assert "single" in capsys.readouterr().out
 
 
 def test_a_problem_in_two_files_counts_twice_in_the_mean_and_once_in_the_interval(
@@ -166,7 +173,9 @@ def test_the_files_are_there_although_nobody_reads_the_table(tmp_path: Path) -> 
     assert "single" in file.read_text()
 
 
-@pytest.mark.parametrize("words", [["--orders", "0"], ["--processes", "x"], ["--seed", "s"]])
+@pytest.mark.parametrize(
+    "words", [["--orders", "0"], ["--orders", "1000001"], ["--orders", "1e3"], ["--processes", "x"], ["--seed", "s"]]
+)
 def test_numbers_that_are_none_are_usage_errors(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["replay", "r.jsonl", "--strategies", "single", *words])
@@ -186,10 +195,11 @@ def test_ctrl_c_ends_it_with_all_its_processes(tmp_path: Path) -> None:
     samples = [(str(number % 3), 10 + number) for number in range(40)]
     file = write(tmp_path / "r.jsonl", *(line(*samples, name=str(number)) for number in range(20)))
     command = [sys.executable, "-m", "app.cli", "replay", str(file), "--processes", "2", "--orders", "20000"]
+    children_there = min(2, usable_cpus()) + 1  # and the one that tracks what they share
     with subprocess.Popen(  # noqa: S603 - our own command
         [*command, "--strategies", "parallel-40"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
-        while len(children := descendants(process.pid)) < 3:  # the two, and the one that tracks what they share
+        while len(children := descendants(process.pid)) < children_there:
             os.sched_yield()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
