@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from app.aggregators.last import Last
+from app.aggregators.majority import Majority
+from app.aggregators.weighted import Weighted
 from app.board import Board
+from app.candidates import Verdict
 from app.events import Nobody
 from app.gathering import Gathering
 from app.job import Job
@@ -22,6 +25,7 @@ from app.sampling import Sampling
 from app.stopping.any_of import AnyOf
 from app.stopping.base import StopRule
 from app.stopping.beta import Beta
+from app.stopping.certified import Certified
 from app.stopping.decided import Decided
 from app.stopping.finishers import Finishers
 from app.stopping.none import NeverStop
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
+    from app.aggregators.base import Aggregator
     from app.assessor import Assessor
     from app.candidates import Candidate
     from app.replay.deck import Deck
@@ -214,20 +219,44 @@ class Placing:
         return replace(candidate, rejection=self._strategy.rejects(candidate, earlier))
 
 
-RULES = [NeverStop(), Decided(), Race(), Finishers(count=3), Beta(confidence=0.8), Window(size=2)]
+RULES = [
+    NeverStop(),
+    Decided(),
+    Race(),
+    Finishers(count=3),
+    Beta(confidence=0.8),
+    Window(size=2),
+    Certified(delta=0.45),
+    AnyOf(rules=(Race(votes=3), Finishers(count=4))),
+]
+SCORES = st.sampled_from([None, 0.0, 0.25, 0.5, 1.0])
 
 
+def scored(cards: Deck, scores: Sequence[float | None]) -> Deck:
+    """Return the deck with these scores of a verifier, which weighted votes go by."""
+    verdicts = [score if score is None else Verdict(status="pass", score=score) for score in scores]
+    pairs = zip(cards.candidates, verdicts, strict=True)
+    return replace(cards, candidates=tuple(replace(one, verdict=verdict) for one, verdict in pairs))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 @given(
-    st.lists(st.tuples(st.sampled_from(["A", "B", None]), st.integers(1, 9)), min_size=4, max_size=12),
-    st.sampled_from([*RULES, AnyOf(rules=(Race(votes=3), Finishers(count=4)))]),
+    st.lists(
+        st.tuples(st.sampled_from(["A", "A", "A", "B", None]), st.integers(1, 9), SCORES), min_size=4, max_size=12
+    ),
+    st.sampled_from([Majority(), Weighted(), Weighted(unscored=0.5)]),
     PACES,
     st.none() | st.integers(1, 9),
 )
 def test_a_replay_goes_as_the_engines_own_loop_goes(
-    samples: list[tuple[str | None, int]], rule: StopRule, pace: Pace, cap: int | None
+    rule: StopRule,
+    samples: list[tuple[str | None, int, float | None]],
+    aggregator: Aggregator,
+    pace: Pace,
+    cap: int | None,
 ) -> None:
-    strategy = parallel(len(samples), pace, rule, cap)
-    cards = deck(*samples)
+    strategy = parallel(len(samples), pace, rule, cap).model_copy(update={"aggregator": aggregator})
+    cards = scored(deck(*(sample[:2] for sample in samples)), [sample[2] for sample in samples])
     order = tuple(range(len(samples)))
     replayed = run(strategy, cards, order)
 
