@@ -67,7 +67,7 @@ answer that all its samples would have taken beyond those that were counted, *es
 class Compared:
     """A policy simulated, problem by problem, and over HTTP, where `right` are the shares of right answers.
 
-    `lengths` are the mean lengths of a problem's samples, in tokens, `problems` the texts by which intervals are clustered.
+    `lengths` are the mean lengths of the problems' samples, in tokens, `problems` their texts, which intervals go by.
     """
 
     policy: Policy
