@@ -6,7 +6,7 @@ from bisect import insort
 from typing import TYPE_CHECKING
 
 from app.stopping.base import Progress
-from app.stopping.small_space import has_few_values
+from app.stopping.small_space import asks_for_few, has_few_values
 from app.stopping.watched import Watched
 from app.strategies.history import History
 from app.tally import Tally
@@ -34,7 +34,7 @@ class Board:
         self._asked = asked
         self._waiting = list(range(job.strategy.draws))
         self._tally = Tally()
-        self._few_values = job.strategy.answer.few_values
+        self._few_values = job.strategy.answer.few_values or asks_for_few(job.question)
         self.stopped_by: str | None = None
         self._rules = [Watched(rule) for rule in job.strategy.stop.alternatives]
 

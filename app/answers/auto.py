@@ -12,9 +12,10 @@ from app.answers.json import Json
 from app.answers.number import Number
 from app.answers.reading.braces import last_box
 from app.answers.reading.fences import fenced_blocks
+from app.answers.reading.listing import listed
 from app.answers.reading.mathematics import is_plain, math_answer
 from app.answers.reading.numbers import first_number
-from app.answers.reading.options import chosen, listed
+from app.answers.reading.options import chosen
 from app.answers.reading.phrases import announced
 from app.answers.reading.prose import text_answer
 from app.answers.text import Text
@@ -59,7 +60,7 @@ class Auto(Extractor):
 
     1. calls of tools, as `tool_call`;
     2. where the question wants JSON, the document, as `json`, or else no answer;
-    3. where the question lists options `(A) ... (B) ...`, the letter that is chosen, also in a box, as `choice`;
+    3. where the question lists options, as `(A) ... (B) ...`, the letter that is chosen, also in a box, as `choice`;
     4. what stands in the last `\boxed{}`, as mathematics, or as `text` if it is words;
     5. the value of a phrase like `the answer is` or `#### `: a number or an expression as mathematics, up to six words
        as `text`;

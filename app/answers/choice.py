@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from app.answers.base import Extractor
-from app.answers.reading.options import chosen, listed
+from app.answers.reading.listing import listed
+from app.answers.reading.options import chosen
 from app.candidates import Answer
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     `accepted` are those accepted so far, in the order in which they came back, `tally` is their vote. `waiting` holds,
     in ascending order, the index of every candidate that the strategy may still get, asked for already or not.
-    `few_values`: an answer of the run was of a small space (`app.stopping.small_space`).
+    `few_values`: the answers are of a small space, as the question or one of them shows (`app.stopping.small_space`).
     """
 
     latest: Candidate

@@ -5,15 +5,28 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from app.answers.reading.listing import listed
+
 if TYPE_CHECKING:
-    from app.candidates import Answer
+    from app.candidates import Answer, Question
 
 FEWEST = 3
 """The fewest equal answers that say something in a small space."""
 
-WORDS = frozenset({"yes", "no", "true", "false"})
-LONGEST = max(map(len, WORDS))
+LONGEST = 40
+"""Characters that a yes or no may have with what is said beside it; longer ones hardly agree by chance."""
+
+WORD = re.compile(
+    r"(?:yes|no|true|false)(?:\s*[.,;:!(\u2013\u2014-].*|\s(?:it|they|he|she|this|that|there)\b.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
 FLAG = re.compile(r'\{\s*"[^"]*"\s*:\s*(?:true|false)\s*\}')
+LETTER = re.compile(r"\([A-J]\)")
+
+
+def asks_for_few(question: Question) -> bool:
+    """Whether the answers are known to be few before there is any: the question lists options."""
+    return bool(listed(question.text))
 
 
 def has_few_values(answer: Answer) -> bool:
@@ -24,7 +37,7 @@ def has_few_values(answer: Answer) -> bool:
         case "json":
             return bool(FLAG.fullmatch(answer.key))
         case _:
-            return len(answer.key) <= LONGEST and answer.key.lower() in WORDS
+            return len(answer.key) <= LONGEST and bool(WORD.fullmatch(answer.key) or LETTER.fullmatch(answer.key))
 
 
 def votes_needed(votes: int, *, few_values: bool) -> int:

@@ -46,7 +46,13 @@ def lost(index: int) -> Candidate:
 
 
 def board_of(
-    rule: StopRule, draws: int = 32, *, aggregator: Aggregator | None = None, answer: str = "auto", enough: int = 1
+    rule: StopRule,
+    draws: int = 32,
+    *,
+    aggregator: Aggregator | None = None,
+    answer: str = "auto",
+    enough: int = 1,
+    asked: str = "Go on.",
 ) -> Board:
     """Return the board of a run that asks for everything at once, and isn't stopped before `enough` have finished."""
     spec = {"n": draws, "stop": rule, "answer": answer, "min_candidates": enough}
@@ -54,7 +60,13 @@ def board_of(
         {**spec, "aggregator": aggregator or Majority(), "verifiers": [ExactVerifier(answer="42")]}
     )
     job = Job(
-        run_id="run_1", model="m", messages=[], strategy=strategy, selected_by="body", arrived=0.0, deadline_s=1.0
+        run_id="run_1",
+        model="m",
+        messages=[{"role": "user", "content": asked}],
+        strategy=strategy,
+        selected_by="body",
+        arrived=0.0,
+        deadline_s=1.0,
     )
     return Board(job, [Ask(chain=chain) for chain in range(draws)])
 
