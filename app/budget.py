@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.candidates import MAX_TOKENS
+
 
 class Budget(BaseModel):
     """Limits over all model calls of a request; None is no limit of the request's own.
@@ -15,7 +17,7 @@ class Budget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_completion_tokens: int | None = Field(
-        strict=True, default=None, ge=1, description="Generated tokens, judges' included."
+        strict=True, default=None, ge=1, le=MAX_TOKENS, description="Generated tokens, judges' included."
     )
     max_cost_usd: float | None = Field(
         strict=True, default=None, gt=0.0, description="Money, by the server's configured prices."

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Message: TypeAlias = dict[str, object]
 """One message of a conversation as OpenAI's API writes it: `role`, `content`, and what else came with it."""
 
+MAX_TOKENS = 2**31 - 1
+"""The largest limit of tokens that a request may name: engines count them in 32 bits."""
+
 
 class Fate(StrEnum):
     """What became of a candidate; every token of a run is booked under one of these, or under `VERIFIER`."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.candidates import MAX_TOKENS
+
 Temperature = Annotated[float, Field(strict=True, ge=0.0, le=2.0)]
 
 MAX_SEED = 2**31 - 1
@@ -30,7 +32,7 @@ class Sampling(BaseModel):
     presence_penalty: float | None = Field(strict=True, default=None, ge=-2.0, le=2.0)
     frequency_penalty: float | None = Field(strict=True, default=None, ge=-2.0, le=2.0)
     repetition_penalty: float | None = Field(strict=True, default=None, gt=0.0)
-    max_tokens: int | None = Field(strict=True, default=None, ge=1)
+    max_tokens: int | None = Field(strict=True, default=None, ge=1, le=MAX_TOKENS)
     seed: int | None = Field(strict=True, default=None, ge=0, le=MAX_SEED)
 
     @cached_property

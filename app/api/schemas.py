@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.api.problems import invalid
+from app.api.problems import invalid, unreadable
+from app.candidates import MAX_TOKENS
 from app.errors import InvalidRequestError
 from app.strategies import AnyStrategy
 
@@ -51,8 +52,8 @@ class ChatRequest(BaseModel):
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0.0, le=2.0)] | None = None
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_LONG)] | None = None
     stop: str | Annotated[list[str], Field(fail_fast=True)] | None = None
     logprobs: bool | None = None
@@ -69,7 +70,7 @@ def read_json(body: bytes) -> dict[str, object]:
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequestError(f"the body is not valid JSON: {error}") from error
+        raise InvalidRequestError(f"the body is {unreadable(body, error)}") from error
     if not isinstance(value, dict):
         raise InvalidRequestError("the body must be a JSON object")
     return value  # pyright: ignore[reportUnknownVariableType]

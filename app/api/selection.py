@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
-from app.api.problems import invalid_strategy
+from app.api.problems import invalid_strategy, unreadable
 from app.errors import InvalidStrategyError
 from app.parts import type_name
 from app.strategies import STRATEGIES, AnyStrategy
@@ -151,4 +151,5 @@ def _from_header(text: str) -> object:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidStrategyError(f"header X-Quorum-Strategy is not valid JSON: {error}", param="strategy") from error
+        reason = unreadable(text.encode(errors="replace"), error)
+        raise InvalidStrategyError(f"header X-Quorum-Strategy is {reason}", param="strategy") from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from app.candidates import Ask
+from app.candidates import MAX_TOKENS, Ask
 from app.strategies.base import MAX_DRAWS, Strategy, count
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ class Parallel(Strategy):
     type: Literal["parallel"] = "parallel"
     n: int = Field(strict=True, ge=1, le=MAX_DRAWS, description="How many samples.")
     max_completion_tokens_per_candidate: int | None = Field(
-        strict=True, default=None, ge=1, description="A sample that gets so long is dropped and doesn't vote."
+        strict=True,
+        default=None,
+        ge=1,
+        le=MAX_TOKENS,
+        description="A sample that gets so long is dropped and doesn't vote.",
     )
     wave: Size | Annotated[tuple[Size, ...], Field(min_length=1, max_length=64)] | None = Field(
         default=None, description="How many at once, or the sizes of the waves, the last of which repeats; default all."

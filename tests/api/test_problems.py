@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from app.api.problems import MAX_MESSAGE, MAX_PROBLEMS, describe, invalid, path_in
+from app.api.problems import MAX_MESSAGE, MAX_PROBLEMS, describe, invalid, path_in, unreadable
 from app.strategies import AnyStrategy
 
 if TYPE_CHECKING:
@@ -86,3 +87,74 @@ def test_what_names_no_part_is_told_in_words_of_parts(value: object, told: str) 
     _, message = describe(error_of(STRATEGY.validate_python, value), value)
     assert told in message
     assert "tag" not in message
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"wave": 0}, "wave: Input should be greater than or equal to 1"),
+        ({"wave": 2.5}, "wave: Input should be a valid integer; wave: this must be a list"),
+        ({"wave": [0, 2]}, "wave.0: Input should be greater than or equal to 1"),
+        ({"wave": [2, "4"]}, "wave.1: Input should be a valid integer"),
+        ({"wave": []}, "wave: this needs at least 1; 0 given"),
+        ({"wave": "all"}, "wave: Input should be a valid integer; wave: this must be a list"),
+        ({"sampling": {"temperature": 3}}, "sampling.temperature: Input should be less than or equal to 2"),
+        ({"stop": {"type": "any_of", "rules": ["race"]}}, "stop.rules: this needs at least 2; 1 given"),
+    ],
+)
+def test_what_may_be_of_several_kinds_is_told_of_the_kind_that_it_is(change: dict[str, object], told: str) -> None:
+    value = {"type": "parallel", "n": 8, **change}
+    param, message = describe(error_of(STRATEGY.validate_python, value), value)
+    assert message == told
+    assert param == told.partition(":")[0]
+
+
+def test_a_list_with_a_mistake_in_it_is_not_called_too_short() -> None:
+    value = {"type": "parallel", "n": 8, "stop": {"type": "any_of", "rules": ["race", "raec"]}}
+    param, message = describe(error_of(STRATEGY.validate_python, value), value)
+    assert param == "stop.rules.1"
+    assert message.startswith("stop.rules.1: there is no type 'raec'; valid are ")
+    assert "at least" not in message
+
+
+def test_words_that_are_none_of_those_allowed_are_not_asked_to_be_an_object() -> None:
+    value = {"type": "reject", "max_attempts": 2, "reject_if": ["faild"]}
+    _, message = describe(error_of(STRATEGY.validate_python, value), value)
+    assert message == "reject_if.0: Input should be 'failed' or 'duplicate_answer'"
+
+
+LARGEST = 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    "path", ["max_completion_tokens_per_candidate", "budget.max_completion_tokens", "sampling.max_tokens"]
+)
+@pytest.mark.parametrize("tokens", [LARGEST + 1, 10**40])
+def test_limits_of_tokens_are_bounded(path: str, tokens: int) -> None:
+    def limited(tokens: int) -> dict[str, object]:
+        section, _, name = path.rpartition(".")
+        return {"type": "parallel", "n": 8, **({section: {name: tokens}} if section else {name: tokens})}
+
+    STRATEGY.validate_python(limited(LARGEST))
+    value = limited(tokens)
+    _, message = describe(error_of(STRATEGY.validate_python, value), value)
+    assert message == f"{path}: Input should be less than or equal to {LARGEST}"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"strategy": {"stop": {"confidence": NaN}}}', "`confidence` is NaN; "),
+        ('{"temperature":-Infinity}', "`temperature` is Infinity; "),
+        ('{"temperature": [NaN]}', "`temperature` is NaN; "),
+        ('{"temperature": [1, Infinity]}', "at byte 20 stands Infinity; "),
+        ('{"temperature": 1,}', "JSON is malformed: "),
+        ('{"temperature": 1', "Input data was truncated"),
+    ],
+)
+def test_a_number_that_is_no_json_is_named_with_its_field(text: str, told: str) -> None:
+    with pytest.raises(msgspec.DecodeError) as caught:
+        msgspec.json.decode(text)
+    reason = unreadable(text.encode(), caught.value)
+    assert reason.startswith(f"not valid JSON: {told}")
+    assert ("NaN and Infinity are no JSON" in reason) == told.endswith("; ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from app.api.schemas import read_request
+from app.api.schemas import read_json, read_request
 from app.errors import InvalidRequestError
 
 HI = [{"role": "user", "content": "hi"}]
@@ -26,3 +26,15 @@ def test_a_long_list_is_left_at_its_first_mistake(change: dict[str, object], par
     assert caught.value.param == param
     assert isinstance(caught.value.__cause__, ValidationError)
     assert caught.value.__cause__.error_count() <= 2
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_a_requests_own_limit_of_tokens_is_bounded(name: str) -> None:
+    read_request({"model": "m", "messages": HI, name: 2**31 - 1})
+    with pytest.raises(InvalidRequestError, match=f"{name}: Input should be less than or equal to 2147483647"):
+        read_request({"model": "m", "messages": HI, name: 10**40})
+
+
+def test_a_body_with_a_number_that_is_none_is_refused_by_the_name_of_the_field() -> None:
+    with pytest.raises(InvalidRequestError, match=r"the body is not valid JSON: `top_p` is NaN; .* no JSON"):
+        read_json(b'{"model": "m", "top_p": NaN}')

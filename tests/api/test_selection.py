@@ -156,6 +156,13 @@ def test_a_short_form_out_of_bounds_is_answered_with_the_field_at_fault(selector
     assert caught.value.param == "strategy.n"
 
 
+def test_a_header_with_a_number_that_is_none_is_refused_by_the_name_of_the_field(selector: Selector) -> None:
+    header = '{"type": "parallel", "n": Infinity}'
+    with pytest.raises(InvalidStrategyError, match=r"X-Quorum-Strategy is not valid JSON: `n` is Infinity; ") as caught:
+        selector.select(model="qwen3", body=None, header=header, serves=serves)
+    assert caught.value.param == "strategy"
+
+
 @pytest.mark.parametrize("header", ["{", '{"type": }', "{" + '"a":{' * 100_000, '{"type": "parallel"}'])
 def test_a_header_that_is_no_strategy_is_refused(selector: Selector, header: str) -> None:
     with pytest.raises(InvalidStrategyError):
