@@ -24,6 +24,7 @@ from app.demo.progress import reporter
 from app.settings.sections import Embedded
 from app.settings.settings import Settings
 from app.settings.worker_entry import WorkerEntry
+from app.strategies.presets import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -43,6 +44,11 @@ FATES: Json = {"selected": 24, "counted": 107, "rejected": 0, "cancelled": 28, "
 def test_the_plan_asks_every_question_under_every_strategy() -> None:
     pairs = [(ask.question.title, ask.way.name) for ask in asks(QUESTIONS, WAYS)]
     assert len(set(pairs)) == len(pairs) == len(QUESTIONS) * len(WAYS)
+
+
+def test_the_row_fast_is_the_preset_of_that_name() -> None:
+    asked = [_strategy(ask.body("m")) for ask in asks(QUESTIONS[:1], WAYS) if ask.way.name == "fast"]
+    assert asked == [PRESETS["fast"]]
 
 
 def test_only_reject_is_told_what_is_right() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from app.strategies.presets import PRESETS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -103,6 +105,11 @@ WAYS = (
         name="parallel-8",
         spec={"type": "parallel", "n": 8},
         hint="agree: 8 samples vote. can: what was cut off, as the winner was certain before all had ended.",
+    ),
+    Way(
+        name="fast",
+        spec=PRESETS["fast"],
+        hint="can: cut off once two of 12 agreed, three among options; what ends first may differ from run to run.",
     ),
     Way(
         name="sequential-4",
