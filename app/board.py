@@ -34,7 +34,8 @@ class Board:
         self._asked = asked
         self._waiting = list(range(job.strategy.draws))
         self._tally = Tally()
-        self._few_values = job.strategy.answer.few_values or asks_for_few(job.question)
+        several = job.strategy.draws > 1  # a long question takes milliseconds to read
+        self._few_values = job.strategy.answer.few_values or (several and asks_for_few(job.question))
         self.stopped_by: str | None = None
         self._rules = [Watched(rule) for rule in job.strategy.stop.alternatives]
 

@@ -30,16 +30,21 @@ COMPARISON_S = 30.0
 class Deck(msgspec.Struct, frozen=True, kw_only=True):
     """The samples of one problem by one model.
 
-    `problem` is its text, the same in the decks of several models, however it is spaced. The candidates' indices are
-    those of the recording; a run gives them others. `right` are the clusters whose answers are right. `undecided` is
-    how many pairs of answers were taken for different without being compared.
+    `text` is what was asked. The candidates' indices are those of the recording; a run gives them others. `right` are
+    the clusters whose answers are right. `undecided` is how many pairs of answers were taken for different without
+    being compared.
     """
 
     place: str
-    problem: str
+    text: str
     candidates: tuple[Candidate, ...]
     right: frozenset[int]
     undecided: int
+
+    @property
+    def problem(self) -> str:
+        """What tells problems apart: the text, the same in the decks of several models, however it is spaced."""
+        return " ".join(self.text.split())
 
     @property
     def mean_tokens(self) -> float:
@@ -81,7 +86,7 @@ async def _deck(recorded: Recorded, equivalence: Equivalence) -> Deck:
     same = [await _same(equivalence, known, answer) for answer in first.values()]
     return Deck(
         place=recorded.place,
-        problem=" ".join(problem.problem.split()),
+        text=problem.problem,
         candidates=tuple(candidates),
         right=frozenset(cluster for cluster, right in zip(first, same, strict=True) if right),
         undecided=clusters.undecided + same.count(None),

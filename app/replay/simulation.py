@@ -50,8 +50,9 @@ class Simulation:
         Raises `ReplayError` where the stop rule breaks.
         """
         strategy = self.strategy
-        flight = Flight(deck.candidates, order, self._job.max_tokens)
-        board = Board(self._job, flight.asked)
+        job = replace(self._job, messages=[{"role": "user", "content": deck.text}])
+        flight = Flight(deck.candidates, order, job.max_tokens)
+        board = Board(job, flight.asked)
         flight.draw(strategy.next(board.history))
         while candidate := flight.next():
             self._take(candidate, board)

@@ -46,7 +46,7 @@ def deck(*samples: tuple[str | None, int], right: str = "A", problem: str = QUES
         for index, (given, tokens) in enumerate(samples)
     ]
     clusters = {numbers[right]} if right in numbers else set[int]()
-    return Deck(place="test:1", problem=problem, candidates=tuple(candidates), right=frozenset(clusters), undecided=0)
+    return Deck(place="test:1", text=problem, candidates=tuple(candidates), right=frozenset(clusters), undecided=0)
 
 
 def spec(strategy: Strategy) -> str:

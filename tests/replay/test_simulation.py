@@ -157,6 +157,14 @@ def test_a_run_goes_on_until_as_many_have_finished_as_are_wanted() -> None:
     assert run(strategy).cluster == 0
 
 
+def test_a_question_with_options_takes_three_votes_from_the_first_candidate_on() -> None:
+    rule = Race(votes=2)
+    samples = deck(("X", 10), ("X", 20), ("X", 30), ("X", 40), right="X")
+    options = deck(("X", 10), ("X", 20), ("X", 30), ("X", 40), right="X", problem="Which?\n(A) 1\n(B) 2\n(C) 3")
+    assert run(Parallel(n=4, stop=rule), samples).time == 20
+    assert run(Parallel(n=4, stop=rule), options).time == 30
+
+
 def test_a_stop_rule_that_breaks_ends_the_replay_with_its_name() -> None:
     class Broken(StopRule):
         type: Literal["broken"] = "broken"
