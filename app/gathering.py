@@ -37,8 +37,8 @@ class Gathering(msgspec.Struct, frozen=True, kw_only=True):
     async def gather(self) -> str | None:
         """Gather until nothing is left to ask, or something ends the run before that: return what.
 
-        What is back by the end counts, also where its news came too late. So a stop rule ends the run only if it
-        still does when all that is back has been taken in.
+        What is back when a stop rule fires, or when time or budget has run out, counts, also where its news came too
+        late. So a rule ends the run only if it still does when that has been taken in.
         """
         self._ask()
         while candidate := await self.run.next():

@@ -110,7 +110,7 @@ def _saved(candidates: Sequence[Candidate], undrawn: int) -> int:
     lengths = [c.usage.completion for c in ended if c.fate != Fate.CANCELLED]
     if not lengths:
         return 0
-    cut = [c.usage.completion for c in candidates if c.fate == Fate.CANCELLED]
+    cut = [c.usage.completion for c in candidates if c.fate == Fate.CANCELLED and not c.finished]
     whole = _uncut(cut, lengths)
     return round(sum(whole) - sum(cut) + undrawn * fmean([*lengths, *whole]))
 

@@ -48,7 +48,7 @@ def test_every_completion_token_is_booked_under_one_fate(candidates: list[Candid
 @given(CANDIDATES, st.integers(0, 20))
 def test_nothing_is_saved_where_nothing_was_left_out(candidates: list[Candidate], undrawn: int) -> None:
     cost = account(candidates, undrawn=undrawn, calls=0, model="m", prices={}, busy_s=0.0)
-    cut = any(one.fate == Fate.CANCELLED for one in candidates)
+    cut = any(one.fate == Fate.CANCELLED and not one.finished for one in candidates)
     assert cost.saved_estimate >= 0
     assert cut or undrawn or cost.saved_estimate == 0
 
@@ -70,6 +70,12 @@ def test_what_was_not_drawn_would_have_been_as_long_as_the_others_in_the_mean() 
 
 def test_one_that_ended_says_nothing_of_how_much_longer_others_become() -> None:
     assert saved([100], [40, 100, 150], undrawn=2) == (100 - 40) + 2 * (100 + 100 + 100 + 150) / 4
+
+
+def test_what_had_ended_before_it_could_be_counted_spares_nothing() -> None:
+    late = drawn(250, Fate.CANCELLED)
+    candidates = [drawn(100, Fate.SELECTED), drawn(200, Fate.COUNTED), late]
+    assert account(candidates, undrawn=0, calls=0, model="m", prices={}, busy_s=0.0).saved_estimate == 0
 
 
 def test_nothing_is_taken_to_become_longer_than_three_times_the_longest_seen() -> None:

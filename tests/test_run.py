@@ -135,10 +135,10 @@ def test_a_run_that_is_stopped_while_its_candidates_wait_draws_no_more_and_has_b
             async with pool.watched(), started(pool, client, purse) as run:
                 run.draw([Ask(), Ask(chain=1)])
                 await upstream.wait_until(lambda one: sum(request.sent_tokens == 4 for request in one.seen) == 2)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.3)
                 await upstream.stop()
                 assert await pool.is_down(worker)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.3)
                 cut = await run.stop()
                 assert [(one.usage.completion, one.failure) for one in cut] == [(4, None)] * 2
                 assert worker.load.in_flight == worker.load.outstanding == 0
@@ -146,7 +146,7 @@ def test_a_run_that_is_stopped_while_its_candidates_wait_draws_no_more_and_has_b
                 assert not purse.set_aside(1, 1, None)
                 await upstream.start()
                 assert await pool.comeback(JOB.model) is worker
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.3)
             assert len(upstream.seen) == 2
 
     asyncio.run(scenario())

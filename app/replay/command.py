@@ -77,7 +77,7 @@ def run_replay(request: Request) -> int:
     scores = score(policies, decks, played, baseline)
 
     label = policies[baseline].label
-    try:  # whichever of the two can't be written, nothing that was computed is lost with it
+    try:  # where one of the two can't be written, the table is there
         if request.csv:
             with writing(request.csv):
                 write_sheet(request.csv, scores, baseline=label, problems=len(decks), plan=plan)

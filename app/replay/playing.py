@@ -63,10 +63,10 @@ async def play_all(
 
 def play(deck: Deck, number: int, policies: Sequence[Policy], plan: Plan) -> tuple[Means, ...]:
     """Return what each policy comes to on the deck, the one of that `number`."""
-    played = [(Simulation(policy.strategy), _Sums()) for policy in policies]
+    played = [(Simulation(policy.strategy, deck), _Sums()) for policy in policies]
     for order in orders(len(deck.candidates), number, plan):
         for simulation, sums in played:
-            sums.add(simulation.run(deck, order), deck)
+            sums.add(simulation.run(order), deck)
     return tuple(sums.means(plan.orders) for _, sums in played)
 
 

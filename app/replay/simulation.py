@@ -30,29 +30,29 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Simulation:
-    """Runs one strategy over decks, as `app.gathering` does over workers."""
+    """Runs one strategy over one deck, as `app.gathering` does over workers."""
 
-    def __init__(self, strategy: Strategy) -> None:
+    def __init__(self, strategy: Strategy, deck: Deck) -> None:
         self.strategy = strategy
+        self.deck = deck
         self._job = Job(
             run_id="replay",
             model="replay",
-            messages=[],
+            messages=[{"role": "user", "content": deck.text}],
             strategy=strategy,
             selected_by="replay",
             arrived=0.0,
             deadline_s=0.0,
         )
 
-    def run(self, deck: Deck, order: Sequence[int]) -> Trial:
+    def run(self, order: Sequence[int]) -> Trial:
         """Run over the deck in that order, which has at least as many samples as the strategy draws.
 
         Raises `ReplayError` where the stop rule breaks.
         """
         strategy = self.strategy
-        job = replace(self._job, messages=[{"role": "user", "content": deck.text}])
-        flight = Flight(deck.candidates, order, job.max_tokens)
-        board = Board(job, flight.asked)
+        flight = Flight(self.deck.candidates, order, self._job.max_tokens)
+        board = Board(self._job, flight.asked)
         flight.draw(strategy.next(board.history))
         while candidate := flight.next():
             self._take(candidate, board)
@@ -63,7 +63,7 @@ class Simulation:
                 break
             flight.draw(strategy.next(board.history))
         if board.stop_failure:
-            raise ReplayError(f"stop rule {strategy.stop.name!r} broke at {deck.place}: {board.stop_failure}")
+            raise ReplayError(f"stop rule {strategy.stop.name!r} broke at {self.deck.place}: {board.stop_failure}")
         winner = strategy.aggregator.decide(board.pool).winner if board.pool else None
         return Trial(
             cluster=winner.cluster if winner else None,

@@ -17,7 +17,7 @@ LONGEST = 40
 """Characters that a yes or no may have with what is said beside it; longer ones hardly agree by chance."""
 
 WORD = re.compile(
-    r"(?:yes|no|true|false)(?:\s*[.,;:!(\u2013\u2014-].*|\s(?:it|they|he|she|this|that|there)\b.*)?",
+    r"(?!no\.\s*\d)(?:yes|no|true|false)(?:\s*[.,;:!].*|\s+[(\u2013\u2014-].*|\s(?:it|they|he|she|this|that|there)\b.*)?",
     re.IGNORECASE | re.DOTALL,
 )
 FLAG = re.compile(r'\{\s*"[^"]*"\s*:\s*(?:true|false)\s*\}')

@@ -40,6 +40,14 @@ PARTS = [
     r"Points $\textbf{A}$, $\textbf{B}$ and $\textbf{C}$ lie on a line. What is $AC$?",
     r"In \textbf{(A)} and \textbf{(B)} the sides are equal. What is the area?",
     "What is 2 + 2?",
+    r"Let $\mathbb{P}(A)=0.3$, $\mathbb{P}(B)=0.5$ and $\mathbb{P}(C)=0.4$. What is $\mathbb{P}(A \cup B)$?",
+    r"Given $\operatorname{rank}(A) = 2$, $\operatorname{rank}(B) = 3$, $\operatorname{rank}(C) = 4$, find $r$.",
+    "Statements $(A)$, $(B)$ and $(C)$ are true. How many are false?",
+    r"\textbf{(A)} Compute $1+1$. \textbf{(B)} Compute $2+2$. \textbf{(C)} Compute $3+3$.",
+    r"\text{A. Smith}, \text{B. Jones} and \text{C. Lee} share 12 apples. How many does each get?",
+    r"Boxes hold \text{A: } 3 balls, \text{B: } 4 balls and \text{C: } 5 balls. How many are there?",
+    "Which of the intervals (0, a), (a, b) and (b, c) is the longest if a = 1, b = 3 and c = 4?",
+    "Choose one of the intervals $[0, a)$, $[a, b)$, $[b, c)$.",
 ]
 
 
@@ -52,6 +60,8 @@ PARTS = [
         (AMC.replace(r"\textbf{(A)}", "(A)"), AMC_OPTIONS),
         (r"Which is prime? \text{(A) 4} \text{(B) 7} \text{(C) 9}", THREE),
         ("Which is prime? (a) 4 (b) 7 (c) 9", THREE),
+        (r"Which is prime? $(A)\ 4 \quad (B)\ 7 \quad (C)\ 9$", THREE),
+        (r"Which is prime? $\text{A.}\ 4 \quad \text{B.}\ 7 \quad \text{C.}\ 9$", THREE),
         ("Which is prime? a) 4 b) 7 c) 9", THREE),
         ("Which is prime?\n\na. 4\nb. 7\nc. 9\n\nAnswer with the letter only.", THREE),
         ("Which is prime? A. 4 B. 7 C. 9", THREE),

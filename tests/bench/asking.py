@@ -81,6 +81,8 @@ def critical_path(durations: Iterator[float | None], width: int) -> float:
     ends: list[float] = []
     last = 0.0
     for place, duration in enumerate(durations):
+        if place >= width and not ends:
+            break  # as all that are under way never end, no other begins
         begun = heappop(ends) if place >= width else 0.0
         if duration is not None:
             heappush(ends, begun + duration)

@@ -18,6 +18,7 @@ from tests.bench.asking import Answered, critical_path
         ([4.0, 1.0, 2.0, 2.0], 2, 5.0),
         ([None, 1.0, 2.0], 2, 3.0),
         ([None, None], 2, 0.0),
+        ([None, None, 1.0], 2, 0.0),
     ],
 )
 def test_the_critical_path_ends_with_the_last_that_ends(durations: list[float | None], width: int, end: float) -> None:

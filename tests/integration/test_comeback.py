@@ -58,7 +58,7 @@ def metric(stage: Stage, name: str) -> float:
 def crash(stage: Stage, *, at_work: int) -> None:
     """Let the worker crash once it draws so many candidates; return when the gateway knows."""
     stage.worker.wait_until(lambda upstream: upstream.in_flight == at_work)
-    time.sleep(0.3)  # for what it has said to arrive
+    time.sleep(0.5)  # for what it has said to arrive
     stage.worker.stop()
     wait_for(lambda: metric(stage, "quorum_worker_up") == 0)
 
@@ -145,7 +145,7 @@ def test_a_stream_that_was_read_ends_with_an_error_at_once() -> None:
 
 @pytest.mark.parametrize(("strategy", "width"), [("single", 1), (THREE, 3)])
 def test_where_the_worker_stays_away_the_cause_is_told_after_the_wait(strategy: object, width: int) -> None:
-    with alone(admission={"no_worker_wait_s": 1.0}) as (stage, threads):
+    with alone(admission={"no_worker_wait_s": 2.0}) as (stage, threads):
         stage.play(always(BEGUN))
         asked = threads.submit(stage.ask, strategy)
         crash(stage, at_work=width)

@@ -88,7 +88,7 @@ def test_a_request_outlives_the_only_worker_that_is_killed_in_the_middle_of_it(s
             httpx2.AsyncClient(base_url=url, timeout=120) as client,
             asyncio.TaskGroup() as group,
         ):
-            body = {**QUESTION, "strategy": strategy, "max_tokens": 48, "seed": 3}
+            body = {**QUESTION, "strategy": strategy, "max_tokens": 150, "ignore_eos": True, "seed": 3}
             asked = group.create_task(client.post("/v1/chat/completions", json=body))
             await settled(worker, lambda busy: busy > 0)
             assert worker.pid

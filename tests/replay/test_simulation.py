@@ -54,7 +54,7 @@ FOUR = deck(("A", 10), ("B", 20), ("A", 30), ("C", 40))
 
 
 def run(strategy: Parallel | Reject | Single, cards: Deck = FOUR, order: tuple[int, ...] = (0, 1, 2, 3)) -> Trial:
-    return Simulation(strategy).run(cards, order)
+    return Simulation(strategy, cards).run(order)
 
 
 def trial(cluster: int | None, *, tokens: int, time: int, stopped_by: str | None = None) -> Trial:

@@ -75,6 +75,8 @@ def test_one_option_among_other_answers_is_enough() -> None:
         ("perhaps", False),
         ("no idea", False),
         ("yesterday", False),
+        ("No. 5", False),
+        ("no-one", False),
         ("No, " + "because of all that was said above", True),
         ("No, because of all that was said above, and of more", False),
         ("B", False),

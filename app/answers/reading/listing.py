@@ -21,7 +21,7 @@ _FEWEST = 3
 """The fewest labels that are a list where each alone may stand in prose or in formulas."""
 
 _FONT = r"\\(?:text(?:bf|rm|sf|up)?|math(?:bf|rm|sf)|bold(?:symbol)?)\s*+\{\s*+"
-_APART = r"(?:^|(?<=[\s,;$~}])|(?<=quad))"
+_APART = r"(?:^|(?<=[\s,;$~])|(?<=quad))"
 _CAPITALS = re.compile(
     r"(?:^[ \t]*(?:[-*\u2022][ \t]+)?|[\s,;])(?:\*\*)?[(\[]([A-Z])[)\]]"  # (A) anywhere
     r"|(?:^[ \t]*(?:[-*\u2022][ \t]+)?|\s)(?:\*\*)?([A-Z])\)(?=[\s*])"  # A) anywhere
@@ -29,7 +29,7 @@ _CAPITALS = re.compile(
     re.MULTILINE,
 )
 _TYPESET = re.compile(
-    rf"{_FONT}[(\[]?([A-Z])\s?[)\].:]"  # \textbf{(A)}, \text{A.}
+    rf"{_FONT}[(\[]?([A-Z])\s?[)\]]"  # \textbf{(A)}, \text{A)}
     rf"|[(\[]\s?{_FONT}([A-Z])\s?\}}\s?[)\]]"  # (\mathrm{A})
     rf"|{_APART}[(\[]([A-Z])[)\]]",  # $(A)
     re.MULTILINE,
@@ -39,6 +39,7 @@ _SOFT = (
     ("b)", re.compile(rf"{_APART}(?:\*\*)?(?:{_FONT})?([a-z])\)", re.MULTILINE)),  # a)
     ("b.", re.compile(r"(?:^|(?<=\s))(?:\*\*)?([a-z])\.(?=[\s*])", re.MULTILINE)),  # a.
     ("B.", re.compile(r"(?:^|(?<=\s))(?:\*\*)?([A-Z])\.(?=[\s*])", re.MULTILINE)),  # A. anywhere
+    ("{B", re.compile(rf"{_FONT}([A-Z])\s?[.:]", re.MULTILINE)),  # \text{A.}
 )
 """Labels that also number parts, steps and conditions, each with what is in every list of them and in few questions."""
 
@@ -58,6 +59,10 @@ _TASK = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _WORD = re.compile(r"\w")
+_LINK = re.compile(r"\b(?:and|or)\b")
+_WITHIN = 100
+"""Characters before a label in which a bracket may stand open around it, as that of an interval `(0, a)`."""
+
 _BEFORE = re.compile(r"\A(?:[}\s*_;,:]|\\[ ,;:!]|~)+")
 _BEHIND = re.compile(r"(?<![\s$~&*_;,])(?:\\q?quad|\\hspace\*?\{[^{}]*+\}|\\[ ,;:!\\]|[\s$~&*_;,])++\Z")
 _MAX_OPTION = 1_000
@@ -82,7 +87,8 @@ def listed(question: str) -> Mapping[str, str]:
 def _listed(question: str) -> Mapping[str, str]:
     marks: Sequence[Mark] = ()
     if "B" in question:
-        sure = _last_list(_CAPITALS, question, fewest=2), _last_list(_TYPESET, question, fewest=_FEWEST)
+        typeset = _last_list(_TYPESET, question, fewest=_FEWEST)
+        sure = _last_list(_CAPITALS, question, fewest=2), typeset if _are_options(typeset, question) else ()
         marks = max(sure, key=_begin)
     if not marks:
         soft = (_only_list(pattern, question) for part, pattern in _SOFT if part in question)
@@ -109,15 +115,25 @@ def _last_list(pattern: re.Pattern[str], question: str, *, fewest: int) -> Seque
 
 def _only_list(pattern: re.Pattern[str], question: str) -> Sequence[Mark]:
     """Return the marks of the pattern if they are one list from A on that is chosen from; none otherwise."""
-    marks = _marks(pattern, question)
+    marks = [mark for mark in _marks(pattern, question) if not _is_within_brackets(mark, question)]
     letters = "".join(label for label, _, _ in marks)
     if len(marks) < _FEWEST or not string.ascii_uppercase.startswith(letters):
         return ()
     begin = marks[0][1]
     if not _ASKS.search(question[max(0, begin - _LEAD) : begin]):
         return ()
-    options = all(_WORD.search(text) and not _TASK.match(text) for text in _texts(marks, question))
-    return marks if options else ()
+    return marks if _are_options(marks, question) else ()
+
+
+def _are_options(marks: Sequence[Mark], question: str) -> bool:
+    """Whether something stands behind each mark, and none of it is a task."""
+    texts = _texts(marks, question)
+    return all(_WORD.search(_LINK.sub("", text)) and not _TASK.match(text) for text in texts)
+
+
+def _is_within_brackets(mark: Mark, question: str) -> bool:
+    before = question[max(0, mark[1] - _WITHIN) : mark[1]]
+    return max(before.rfind("("), before.rfind("[")) > max(before.rfind(")"), before.rfind("]"))
 
 
 def _marks(pattern: re.Pattern[str], question: str) -> list[Mark]:

@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from app.candidates import Message, Question
+from app.candidates import MAX_TOKENS, Message, Question
 
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=MAX_TOKENS)]
 
 
 class StreamOptions(msgspec.Struct, frozen=True):

@@ -72,6 +72,7 @@ def test_a_limit_cuts_the_sample(served: Served) -> None:
         ({"messages": 7}, 400, "$.messages"),
         ({"n": 2}, 400, "$.n"),
         ({"max_tokens": 0}, 400, "$.max_tokens"),
+        ({"stream_interval": 10**400}, 400, "$.stream_interval"),
     ],
 )
 def test_what_it_cannot_answer_is_refused_with_the_reason(
