@@ -117,9 +117,9 @@ class Drawing(msgspec.Struct, kw_only=True):
     """A candidate that was asked for.
 
     `attempts` are under way, or the last has failed and is to be replaced once a worker is back; the first is told of
-    where the run ends before any has. `winner` is the one that came
-    to its end. `heard`: its text was handed on to the client, so that no other attempt can replace it. `tried` are the
-    workers of all its attempts, of which there were `draws`; `hedged` tells that one was added as another was slow.
+    where the run ends before any has. `winner` is the one that came to its end. `heard`: its text was handed on to the
+    client, so that no other attempt can replace it. `tried` are the workers of all its attempts, of which there were
+    `draws`; `hedged` tells that one was added as another was slow.
     """
 
     member: Member

@@ -22,7 +22,7 @@ from tests.scripted.hosted import hosted
 from tests.scripted.upstream import Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from tests.scripted.actions import Action, Status
     from tests.scripted.dialect import Dialect
@@ -130,6 +130,20 @@ def gateway(settings: Settings) -> Generator[str]:
     finally:
         ended.set()
         thread.join()
+
+
+def wait_for(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    """Return once it is `true`; fails where it isn't in time."""
+    limit = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def metric(stage: Stage, name: str) -> float:
+    """Return the sum of the gateway's series whose line begins with `name`."""
+    lines = stage.client.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 def events(response: httpx2.Response) -> Iterator[str]:

@@ -22,8 +22,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     `voters` is the most candidates that can be accepted, `alike` the most of them that can give one answer.
     `verified`: there are verifiers. `passable`: one of them may pass a candidate. `independent`: candidates are
-    independent draws of one distribution.
-    `few_values`: all answers are of a small space, as those of a multiple choice are.
+    independent draws of one distribution. `few_values`: all answers are of a small space, as those of a multiple
+    choice are.
     """
 
     aggregator: Aggregator

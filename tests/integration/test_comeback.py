@@ -14,10 +14,10 @@ from app.workers import watch
 from tests.scripted.actions import HalfBody, Reset, Silence, Stall, Status
 from tests.scripted.reply import Reply
 from tests.scripted.scripts import always, in_turn
-from tests.stage import MODEL, QUESTION, events, staged
+from tests.stage import MODEL, QUESTION, events, metric, staged, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from tests.scripted.actions import Action
     from tests.stage import Stage
@@ -41,18 +41,6 @@ def alone(**settings: Any) -> Generator[tuple[Stage, ThreadPoolExecutor]]:  # no
     chosen: dict[str, Any] = {"timeouts": TIMEOUTS, "admission": FOR_LONG}
     with staged(**{**chosen, **settings}) as stage, ThreadPoolExecutor() as threads:
         yield stage, threads
-
-
-def wait_for(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    limit = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
-def metric(stage: Stage, name: str) -> float:
-    lines = stage.client.get("/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 def crash(stage: Stage, *, at_work: int) -> None:

@@ -14,10 +14,10 @@ from tests.scripted.hosted import hosted
 from tests.scripted.reply import Reply
 from tests.scripted.scripts import always
 from tests.scripted.upstream import Upstream
-from tests.stage import MODEL, events, staged
+from tests.stage import MODEL, events, metric, staged, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from tests.scripted.actions import Action
     from tests.scripted.hosted import Hosted
@@ -38,18 +38,6 @@ def two(bad: Action, *beside: str, **settings: Any) -> Generator[tuple[Stage, Ho
     ):
         stage.play(always(bad))
         yield stage, other
-
-
-def wait_for(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    limit = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
-def metric(stage: Stage, name: str) -> float:
-    lines = stage.client.get("/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 @pytest.mark.parametrize(
